@@ -1,0 +1,30 @@
+import type { Log } from "../log.ts";
+import type { Pools } from "../postgres/session.ts";
+import type { Registry } from "./registry.ts";
+
+/** What every operation may use; made once, at start-up. */
+export interface Context {
+  readonly pools: Pools;
+  readonly registry: Registry;
+  readonly settings: OperationSettings;
+}
+
+export interface OperationSettings {
+  /** The admin's role name, DB_ADMIN_USER. */
+  readonly adminUser: string;
+  /** VALIDATE_IAM_USERS: an e-mail address as username must belong to a Cloud SQL IAM principal. */
+  readonly validateIamUsers: boolean;
+  /** HEALTH_CHECK_TIMEOUT, in milliseconds. */
+  readonly healthCheckTimeoutMs: number;
+}
+
+/** Who asks, and how to speak of it. */
+export interface Call {
+  /** The operationId. */
+  readonly operation: string;
+  readonly actor: string;
+  readonly requestId: string;
+  readonly log: Log;
+  /** Aborts when the client has gone or the request's time is up. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,64 @@
+import type { StatementPreview } from "../domain/plan.ts";
+import type { Target } from "../domain/target.ts";
+
+/** What the registry holds of one managed role. */
+export interface RoleRecord {
+  readonly name: string;
+  readonly kind: string;
+  readonly scope: "schema" | "database";
+  /** null for a database-wide role. */
+  readonly schema: string | null;
+  readonly template: string;
+  readonly version: string;
+  /** SHA-256 (hex) of the role's definition in the template. */
+  readonly checksum: string;
+  /** `degraded`: it exists, but something of its definition could not be granted here. */
+  readonly status: "active" | "degraded";
+  readonly inherits: readonly string[];
+  readonly nativeRoles: readonly string[];
+}
+
+export interface RegistryStatus {
+  readonly documentId: string;
+  readonly revision: number;
+  readonly createdAt: Date;
+  readonly createdBy: string;
+  readonly lastUpdated: Date;
+  readonly roles: readonly RoleRecord[];
+  readonly totalHistoryEntries: number;
+}
+
+/** One thing that happened; the registry adds time, id, and the hash that chains it to the entry before. */
+export interface HistoryEntry {
+  /** Who: the caller's identity, or `anonymous`. */
+  readonly actor: string;
+  readonly requestId: string;
+  /** The operationId of the contract, such as `initializeRoles`. */
+  readonly action: string;
+  readonly outcome: "succeeded" | "failed";
+  readonly statements: readonly StatementPreview[];
+  /** For people: what was changed, or why it failed. Holds no secret. */
+  readonly summary: string;
+  readonly sqlstate?: string;
+  /** The user, the role and the schema that it was about, where there is one. */
+  readonly username?: string;
+  readonly roleName?: string;
+  readonly schema?: string;
+}
+
+export interface RegistryChange {
+  readonly upsertRoles?: readonly RoleRecord[];
+  readonly removeRoles?: readonly string[];
+}
+
+/**
+ * The role registry and its history, one document per target. A failed read or write throws a `ServiceError`
+ * of kind `unavailable` (or `timeout`); it is never answered as "empty".
+ */
+export interface Registry {
+  /** The id of the target's document: encoded so that two targets never share one. Needs no I/O. */
+  documentId(target: Target): string;
+  read(target: Target): Promise<RegistryStatus | undefined>;
+  /** Appends to the history and changes the roles, in one transaction. */
+  record(target: Target, entry: HistoryEntry, change?: RegistryChange): Promise<void>;
+}

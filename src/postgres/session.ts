@@ -1,0 +1,61 @@
+import type { Target } from "../domain/target.ts";
+
+/** A notice or warning that the server sent while a statement ran. */
+export interface Notice {
+  readonly severity: string;
+  /** The SQLSTATE, such as 01007 for a GRANT that granted nothing. */
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface Rows<Row> {
+  readonly rows: Row[];
+  readonly rowCount: number;
+  /** The notices that arrived while this statement ran (a GRANT can succeed doing nothing and only warn). */
+  readonly notices: readonly Notice[];
+}
+
+/** A borrowed connection. It is good until the function it was lent to settles, and not after. */
+export interface Session {
+  /** `server_version_num`, such as 170010. */
+  readonly versionNum: number;
+  /** The login role of the connection: the admin. */
+  readonly user: string;
+  readonly target: Target;
+  /** Runs one statement. With a `name`, as a named prepared statement. Rejects with pg's DatabaseError. */
+  query<Row extends object = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+    options?: { readonly name?: string },
+  ): Promise<Rows<Row>>;
+}
+
+export interface BorrowOptions {
+  /** The operationId, which becomes part of application_name. */
+  readonly operation: string;
+  /** When it aborts, a waiting borrower leaves the queue; what runs is not interrupted. */
+  readonly signal?: AbortSignal;
+}
+
+export interface PoolTotals {
+  readonly pools: number;
+  readonly size: number;
+  readonly checkedOut: number;
+  readonly idle: number;
+  readonly waiting: number;
+  /** Connections above CONNECTION_POOL_SIZE, summed over the pools. */
+  readonly overflow: number;
+  /** The most connections that all present pools may hold together. */
+  readonly limit: number;
+}
+
+/**
+ * Pools of connections, one per target. `withSession` lends a connection and takes it back; it waits at most the
+ * connection timeout and then rejects with a ServiceError `unavailable`. Failures to connect are ServiceErrors:
+ * `not_found` (details.resource instance, database or secret), `unavailable`, `timeout`. An error thrown by `fn`
+ * passes through unchanged.
+ */
+export interface Pools {
+  withSession<T>(target: Target, options: BorrowOptions, fn: (session: Session) => Promise<T>): Promise<T>;
+  totals(): PoolTotals;
+}
