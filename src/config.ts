@@ -1,0 +1,127 @@
+import type { Setting } from "./setting-kinds.ts";
+import { type SettingName, settings, type Values } from "./settings.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface SettingFault {
+  readonly name: string;
+  /** What is wrong and what is expected. It never repeats a value that could be a secret. */
+  readonly problem: string;
+}
+
+/** All that is wrong with the settings, in one error. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly faults: readonly SettingFault[];
+
+  constructor(faults: readonly SettingFault[]) {
+    super(`Wrong settings: ${faults.map((fault) => fault.name).join(", ")}`);
+    this.faults = faults;
+  }
+}
+
+/** The text that counts: an empty or blank variable is one that is not set. */
+function effectiveText(name: SettingName, env: Environment): string {
+  return env[name]?.trim() || settings[name].fallback;
+}
+
+function parseValues(env: Environment): Values {
+  const faults: SettingFault[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(settings) as [SettingName, Setting<unknown>][]) {
+    const parsed = setting.parse(effectiveText(name, env));
+    if ("problem" in parsed) faults.push({ name, problem: parsed.problem });
+    else values[name] = parsed.value;
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return values as Values;
+}
+
+export type Config = ReturnType<typeof parseConfig>;
+
+/** Reads all settings, in milliseconds where the environment has seconds. Throws one ConfigError with every fault. */
+export function parseConfig(env: Environment) {
+  const values = parseValues(env);
+  return {
+    service: { name: values.APP_NAME, version: values.APP_VERSION },
+    log: {
+      level: values.DEBUG ? ("debug" as const) : values.LOG_LEVEL,
+      format: values.LOG_FORMAT,
+      correlationIds: values.LOG_CORRELATION_IDS,
+      project: values.GOOGLE_CLOUD_PROJECT ?? values.FIRESTORE_PROJECT_ID,
+    },
+    http: {
+      host: values.API_HOST,
+      port: values.PORT ?? values.API_PORT,
+      requestTimeoutMs: values.REQUEST_TIMEOUT,
+      logPerformanceMetrics: values.LOG_PERFORMANCE_METRICS,
+      allowedRegions: values.ALLOWED_REGIONS,
+      maxUsersPerRequest: values.MAX_USERS_PER_REQUEST,
+      cors: { origins: values.CORS_ORIGINS, methods: values.CORS_METHODS, headers: values.CORS_HEADERS },
+    },
+    shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT,
+    operations: {
+      adminUser: values.DB_ADMIN_USER,
+      validateIamUsers: values.VALIDATE_IAM_USERS,
+      healthCheckTimeoutMs: values.HEALTH_CHECK_TIMEOUT,
+    },
+    pools: poolSettings(values),
+    sqlAdmin: { endpoint: values.SQL_ADMIN_ENDPOINT, ipType: values.CLOUDSQL_IP_TYPE },
+    secrets: {
+      endpoint: values.SECRET_MANAGER_ENDPOINT,
+      project: values.SECRET_PROJECT_ID,
+      suffix: values.SECRET_NAME_SUFFIX,
+      timeoutMs: values.CONNECTION_TIMEOUT,
+    },
+    registry: {
+      project: values.FIRESTORE_PROJECT_ID ?? values.GOOGLE_CLOUD_PROJECT,
+      database: values.FIRESTORE_DATABASE,
+      collection: values.FIRESTORE_COLLECTION,
+      cacheTtlMs: values.FIRESTORE_CACHE_TTL,
+      emulatorHost: values.FIRESTORE_EMULATOR_HOST,
+    },
+    notes: notesOn(values),
+  };
+}
+
+function poolSettings(values: Values) {
+  return {
+    size: values.CONNECTION_POOL_SIZE,
+    maxOverflow: values.CONNECTION_POOL_MAX_OVERFLOW,
+    minSize: values.CONNECTION_POOL_MIN_SIZE,
+    connectionTimeoutMs: values.CONNECTION_TIMEOUT,
+    retryAttempts: values.CONNECTION_RETRY_ATTEMPTS,
+    idleTimeoutMs: values.CONNECTION_IDLE_TIMEOUT,
+    maxLifetimeMs: values.CONNECTION_MAX_LIFETIME,
+    statementTimeoutMs: values.STATEMENT_TIMEOUT,
+    lockTimeoutMs: values.LOCK_TIMEOUT,
+    idleInTransactionTimeoutMs: values.IDLE_IN_TRANSACTION_TIMEOUT,
+    instanceLimit: values.INSTANCE_CONNECTION_LIMIT || undefined,
+    totalLimit: values.TOTAL_CONNECTION_LIMIT,
+    cloudRunMaxInstances: values.CLOUD_RUN_MAX_INSTANCES,
+    maxPools: values.MAX_POOLS,
+    breakerThreshold: values.BREAKER_FAILURE_THRESHOLD,
+    breakerResetMs: values.BREAKER_RESET_TIMEOUT,
+  };
+}
+
+/** Settings that are accepted but have nothing to do here; logged at start, since somebody set them on purpose. */
+function notesOn(values: Values): readonly string[] {
+  if (values.API_WORKERS === undefined || values.API_WORKERS === 1) return [];
+  return [
+    "API_WORKERS has no meaning here: one process serves all requests. Scale with the number of Cloud Run instances.",
+  ];
+}
+
+/** The configuration of this process. The only place of the service that reads its environment. */
+export function readConfig(): Config {
+  return parseConfig(process.env);
+}
+
+/** The effective settings by name, for the start-up line of the log. None of them can hold a secret. */
+export function describeSettings(env: Environment): Record<string, string> {
+  const names = Object.keys(settings) as SettingName[];
+  return Object.fromEntries(
+    names.map((name) => [name, effectiveText(name, env)]).filter(([, value]) => value),
+  );
+}
