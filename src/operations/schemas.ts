@@ -1,5 +1,6 @@
 import type { StatementPreview } from "../domain/plan.ts";
 import type { Target } from "../domain/target.ts";
+import { readSchemaNames } from "../postgres/reads/schemas.ts";
 import type { Call, Context } from "./context.ts";
 
 export interface CreateSchemaInput {
@@ -17,8 +18,8 @@ export interface CreateSchemaResult {
 }
 
 /** Sorted names of the database's schemas, without pg_* and information_schema. */
-export async function listSchemas(_context: Context, _call: Call, _target: Target): Promise<string[]> {
-  throw new Error("to come");
+export async function listSchemas(context: Context, call: Call, target: Target): Promise<string[]> {
+  return context.pools.withSession(target, call, readSchemaNames);
 }
 
 /** Creates a schema; 409 (`conflict`) when it exists with another owner. */
