@@ -1,8 +1,7 @@
 import type { Target } from "../domain/target.ts";
-import { notFound } from "../errors.ts";
-import { readSchemaOid } from "../postgres/reads/schemas.ts";
 import { readTables, type TableKind, type TableRow } from "../postgres/reads/tables.ts";
 import type { Call, Context } from "./context.ts";
+import { findSchema } from "./schema-lookup.ts";
 
 export interface TableInfo {
   readonly name: string;
@@ -29,12 +28,7 @@ export async function listTables(
   input: { readonly schema: string },
 ): Promise<TableInfo[]> {
   return context.pools.withSession(target, call, async (session) => {
-    const schemaOid = await readSchemaOid(session, input.schema);
-    if (schemaOid === undefined) {
-      throw notFound("schema", `There is no schema ${input.schema} in database ${target.database}.`, {
-        schema_name: input.schema,
-      });
-    }
+    const schemaOid = await findSchema(session, input.schema);
     return (await readTables(session, schemaOid)).map(toTableInfo);
   });
 }
