@@ -1,0 +1,1726 @@
+// Generated from openapi/openapi.yaml by `npm run contract`. Do not edit.
+
+export interface paths {
+    readonly "/health": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Health of the service
+         * @description Says whether the service itself works, and how busy its connection pools are. It contacts no database. It is
+         *     `degraded` when callers wait for a connection while at least 90 % of the connections are in use.
+         */
+        readonly get: operations["getServiceHealth"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/openapi.json": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * This contract
+         * @description The contract as an OpenAPI 3.1 document in JSON.
+         */
+        readonly get: operations["getOpenapi"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/docs": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Reference page
+         * @description This contract as a page to read. It needs no script and nothing from other hosts.
+         */
+        readonly get: operations["getDocs"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/database/schemas": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * List schemas
+         * @description The names of the database's schemas, sorted, without the system's own (`pg_*` and `information_schema`).
+         */
+        readonly post: operations["listSchemas"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/database/tables": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * List tables of a schema
+         * @description Tables, views, materialized views and foreign tables of one schema, sorted by name. A partitioned table is listed
+         *     once, with the totals of its partitions. `row_count` is the planner's estimate, and null where there is none.
+         */
+        readonly post: operations["listTables"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/database/health": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Check a database
+         * @description Connects to the database and looks around. `unhealthy` means that it could be reached but not be looked at in
+         *     time; a database that cannot be reached is a failure (503).
+         */
+        readonly post: operations["checkDatabaseHealth"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/schemas/create": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Create a schema
+         * @description Creates a schema. `created` is false when it was there already with that owner; with another owner it is a
+         *     conflict. Without `owner`, the admin owns a new schema and any owner of an existing one is accepted.
+         */
+        readonly post: operations["createSchema"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/roles/initialize": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Create the standard roles of a schema
+         * @description Creates the six standard roles: `{database}_{schema}_reader`, `_writer`, `_admin` and `_analyst` for the schema,
+         *     `{database}_monitor` and `{database}_dba_agent` for the whole database. Their privileges hold for objects that
+         *     exist and for objects that anybody able to create in the schema makes later. An existing role is skipped;
+         *     `force_update` brings it back to its definition.
+         */
+        readonly post: operations["initializeRoles"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/roles/status": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * What the registry holds of a database
+         * @description What was recorded when the roles of a database were initialized. A database that nothing was recorded of is no
+         *     failure: `roles_initialized` is false. Without `region`, each allowed region is looked in and the record that
+         *     changed last is answered.
+         */
+        readonly get: operations["getRolesStatus"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/roles/assign": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Give a user a role
+         * @description Makes a user a member of a role of the schema. `changed` is false when the user held it already. The membership
+         *     is verified after it was granted.
+         */
+        readonly post: operations["assignRole"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/roles/revoke": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Take a role from a user
+         * @description Ends a user's membership in a role of the schema. `changed` is false when there was none. What another grantor
+         *     granted is revoked too where the admin may, and is reported where it may not.
+         */
+        readonly post: operations["revokeRole"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/roles/users": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * List users and their roles
+         * @description The instance's users as they stand to one schema: the roles that they hold, directly or through another role,
+         *     and what they may do in the schema. A user is an IAM user by what it is a member of, not by its name.
+         */
+        readonly post: operations["listUsers"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/roles/list": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * List roles
+         * @description The names of the instance's group roles, sorted, without system roles. With `schema_name`, only those that hold something in that schema.
+         */
+        readonly post: operations["listRoles"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/database/postgres-inheritance/grant": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Let the admin act for a user
+         * @description Answers that the admin can manage what the user owns. The admin takes membership in the user inside each
+         *     transaction that needs it and gives it back at its end (`mode: on_demand`). A membership that stands
+         *     (`standing: true`) would make PostgreSQL take the admin for an IAM login and refuse its password, so it is done
+         *     only with `acknowledge_admin_lockout: true`.
+         */
+        readonly post: operations["grantPostgresInheritance"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/database/postgres-inheritance/revoke": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * End a standing membership of the admin in a user
+         * @description Revokes the admin's membership in the user where one stands. `already_revoked` is true when there was none.
+         */
+        readonly post: operations["revokePostgresInheritance"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/database/users/cleanup": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Free a user of what it owns and holds
+         * @description In every database of the instance: hands what the user owns over, revokes what it was granted, and drops its
+         *     default privileges, in one transaction per database. A failure in a database is a failure of the operation; the
+         *     answer then says what was done where. Without `dry_run: true` this cannot be undone.
+         */
+        readonly post: operations["cleanupUser"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /**
+         * @description The Google Cloud project's id.
+         * @example demo-project
+         */
+        readonly ProjectId: string;
+        /**
+         * @description The region that the instance is in.
+         * @example europe-west1
+         */
+        readonly Region: string;
+        /**
+         * @description The Cloud SQL instance's name, without the project.
+         * @example orders-db
+         */
+        readonly InstanceName: string;
+        /**
+         * @description The database's name, exactly as PostgreSQL has it, at most 63 bytes.
+         * @example orders
+         */
+        readonly DatabaseName: string;
+        /**
+         * @description The schema's name, exactly as PostgreSQL has it, at most 63 bytes.
+         * @example app
+         */
+        readonly SchemaName: string;
+        /**
+         * @description A role's name, exactly as PostgreSQL has it, at most 63 bytes.
+         * @example orders_app_reader
+         */
+        readonly RoleName: string;
+        /**
+         * @description An e-mail address of an IAM user, service account or group, or the name of a PostgreSQL login. E-mail addresses
+         *     are lower-cased, and a service account loses `.gserviceaccount.com`.
+         * @example alice@example.com
+         */
+        readonly Username: string;
+        /**
+         * @description Answer with the plan and change nothing.
+         * @default false
+         */
+        readonly DryRun: boolean;
+        readonly TargetRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+        };
+        readonly SchemaRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            readonly schema_name: components["schemas"]["SchemaName"];
+        };
+        readonly ListRolesRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            readonly schema_name?: components["schemas"]["SchemaName"];
+        };
+        readonly CreateSchemaRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            readonly schema_name: components["schemas"]["SchemaName"];
+            readonly owner?: components["schemas"]["RoleName"];
+            readonly dry_run?: components["schemas"]["DryRun"];
+        };
+        readonly InitializeRolesRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            readonly schema_name: components["schemas"]["SchemaName"];
+            /**
+             * @description Bring roles that exist back to their definition.
+             * @default false
+             */
+            readonly force_update: boolean;
+            readonly dry_run?: components["schemas"]["DryRun"];
+        };
+        readonly MembershipRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            readonly schema_name: components["schemas"]["SchemaName"];
+            readonly username: components["schemas"]["Username"];
+            /** @description The role's full name, or a kind such as `reader`. */
+            readonly role_name: string;
+            readonly dry_run?: components["schemas"]["DryRun"];
+        };
+        readonly GrantInheritanceRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            readonly username: components["schemas"]["Username"];
+            /**
+             * @description Leave the membership in place. For an IAM user this ends the admin's password login.
+             * @default false
+             */
+            readonly standing: boolean;
+            /**
+             * @description That a standing membership may lock the admin out is understood.
+             * @default false
+             */
+            readonly acknowledge_admin_lockout: boolean;
+            readonly dry_run?: components["schemas"]["DryRun"];
+        };
+        readonly RevokeInheritanceRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            readonly username: components["schemas"]["Username"];
+            readonly dry_run?: components["schemas"]["DryRun"];
+        };
+        readonly CleanupRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            readonly username: components["schemas"]["Username"];
+            readonly schema_name?: components["schemas"]["SchemaName"];
+            readonly dry_run?: components["schemas"]["DryRun"];
+        };
+        readonly Envelope: {
+            /**
+             * @description Always true in a success.
+             * @constant
+             */
+            readonly success: true;
+            /** @description For people: what was found or done. */
+            readonly message: string;
+            /** @description How long the service took, in seconds. */
+            readonly execution_time_seconds: number;
+        };
+        readonly TargetFields: {
+            /** @description The target's project. */
+            readonly project_id: string;
+            /** @description The target's region. */
+            readonly region: string;
+            /** @description The target's instance. */
+            readonly instance_name: string;
+            /** @description The target's database. */
+            readonly database_name: string;
+        };
+        /** @description What the caller should know, such as a step that this instance does not allow. */
+        readonly Warnings: readonly string[];
+        readonly Names: readonly string[];
+        /** @description What a dry run would do. Only in a dry run. */
+        readonly Plan: {
+            /** @description SHA-256 over the statements; equal plans have equal ids. */
+            readonly plan_id: string;
+            /** @description In the order in which they would run; empty when there is nothing to do. */
+            readonly statements: readonly components["schemas"]["PlannedStatement"][];
+        };
+        readonly PlannedStatement: {
+            /** @description What the statement is for. */
+            readonly description: string;
+            /** @description The statement; secrets are hidden. */
+            readonly sql: string;
+            /** @description The database that it would run in. */
+            readonly database: string;
+            /** @description Its failure is reported and does not end the operation. */
+            readonly optional: boolean;
+            /** @description It takes away a privilege, a membership or an object. */
+            readonly destructive: boolean;
+        };
+        /** @description Totals over all connection pools of this process. */
+        readonly PoolTotals: {
+            /** @description Pools, one per target in use. */
+            readonly pools: number;
+            /** @description Open connections. */
+            readonly size: number;
+            /** @description Connections in use. */
+            readonly checked_out: number;
+            /** @description Connections that are free. */
+            readonly checked_in: number;
+            /** @description Requests that wait for a connection. */
+            readonly waiting: number;
+            /** @description Connections above the pools' regular size. */
+            readonly overflow: number;
+            /** @description The most connections that the present pools may hold together. */
+            readonly limit: number;
+            /** @description checked_out / limit; 0 when there is no pool. */
+            readonly utilization: number;
+        };
+        readonly ServiceHealth: components["schemas"]["Envelope"] & {
+            /**
+             * @description Whether callers are served as they should be.
+             * @enum {string}
+             */
+            readonly status: "healthy" | "degraded";
+            /** @description The service's name. */
+            readonly service: string;
+            /** @description The service's version. */
+            readonly version: string;
+            /**
+             * Format: date-time
+             * @description The service's clock.
+             */
+            readonly timestamp: string;
+            /** @description Seconds since the process started. */
+            readonly uptime_seconds: number;
+            readonly pools: components["schemas"]["PoolTotals"];
+            readonly warnings: components["schemas"]["Warnings"];
+        };
+        readonly SchemaList: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /** @description Names of the schemas, sorted. */
+            readonly schemas: readonly string[];
+        };
+        readonly TableList: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /** @description The schema. */
+            readonly schema_name: string;
+            /** @description Sorted by name. */
+            readonly tables: readonly components["schemas"]["Table"][];
+        };
+        readonly Table: {
+            /** @description The name without the schema. */
+            readonly table_name: string;
+            /**
+             * @description A partitioned table is a BASE TABLE, as in information_schema.
+             * @enum {string}
+             */
+            readonly table_type: "BASE TABLE" | "VIEW" | "MATERIALIZED VIEW" | "FOREIGN TABLE";
+            /** @description The planner's estimate; null when there is none. */
+            readonly row_count: number | null;
+            /** @description Bytes on disk, with indexes and TOAST, of all partitions. */
+            readonly size_bytes: number;
+            /** @description Whether the table is partitioned. */
+            readonly partitioned: boolean;
+            /** @description Partitions that hold rows, on all levels. */
+            readonly partition_count: number;
+        };
+        readonly DatabaseHealth: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /**
+             * @description See the warnings for the reasons.
+             * @enum {string}
+             */
+            readonly status: "healthy" | "degraded" | "unhealthy";
+            /** @description Time to get a connection and a first answer, in milliseconds. */
+            readonly connection_time_ms: number;
+            readonly database_info: components["schemas"]["DatabaseInfo"];
+            readonly warnings: components["schemas"]["Warnings"];
+        };
+        readonly DatabaseInfo: {
+            /** @description PostgreSQL's version. */
+            readonly version: string;
+            /** @description PostgreSQL's version as a number. */
+            readonly version_num: number;
+            /** @description How long the server has been up, for people. */
+            readonly uptime: string;
+            /** @description How long the server has been up. */
+            readonly uptime_seconds: number;
+            /** @description Sessions that run a statement. */
+            readonly active_connections: number;
+            /** @description All sessions of clients. */
+            readonly total_connections: number;
+            /** @description The server's limit. */
+            readonly max_connections: number;
+            /** @description The database's size on disk. */
+            readonly database_size_bytes: number;
+            /** @description Whether this is a replica. */
+            readonly in_recovery: boolean;
+        };
+        readonly SchemaCreated: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /** @description The schema. */
+            readonly schema_name: string;
+            /** @description The role that owns it. */
+            readonly owner: string;
+            /** @description False when it was there already. In a dry run, whether it would be created. */
+            readonly created: boolean;
+            readonly plan?: components["schemas"]["Plan"];
+            readonly warnings: components["schemas"]["Warnings"];
+        };
+        readonly RolesInitialized: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /** @description The schema. */
+            readonly schema_name: string;
+            readonly roles_created: components["schemas"]["Names"];
+            readonly roles_updated: components["schemas"]["Names"];
+            readonly roles_skipped: components["schemas"]["Names"];
+            /** @description Roles of the template. */
+            readonly total_roles: number;
+            /** @description The id of the target's document in the registry. */
+            readonly firebase_document_id: string;
+            readonly plan?: components["schemas"]["Plan"];
+            readonly warnings: components["schemas"]["Warnings"];
+        };
+        readonly RolesStatus: components["schemas"]["Envelope"] & {
+            /** @description The target's project. */
+            readonly project_id: string;
+            /** @description The target's region; absent when it was not given and nothing is recorded. */
+            readonly region?: string;
+            /** @description The target's instance. */
+            readonly instance_name: string;
+            /** @description The target's database. */
+            readonly database_name: string;
+            /** @description Whether anything is recorded. */
+            readonly roles_initialized: boolean;
+            /**
+             * Format: date-time
+             * @description When it was first recorded.
+             */
+            readonly created_at: string | null;
+            /** @description Who asked for it first. */
+            readonly created_by: string | null;
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            readonly last_updated: string | null;
+            /** @description Number of recorded roles. */
+            readonly total_roles: number;
+            /** @description The recorded roles by name. */
+            readonly roles_definitions: {
+                readonly [key: string]: components["schemas"]["RoleDefinition"];
+            };
+            /** @description Number of history entries. */
+            readonly total_history_entries: number;
+            /** @description The id of the target's document in the registry. */
+            readonly firebase_document_id?: string;
+        };
+        readonly RoleDefinition: {
+            /** @description The template's version that the role was made from. */
+            readonly version: string;
+            /**
+             * @description Degraded: something of its definition could not be granted here.
+             * @enum {string}
+             */
+            readonly status: "active" | "degraded";
+            /** @description SHA-256 of the role's definition. */
+            readonly checksum: string;
+        };
+        readonly MembershipChanged: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /** @description The schema. */
+            readonly schema_name: string;
+            /** @description The user as it was given. */
+            readonly username: string;
+            /** @description The user's name in PostgreSQL. */
+            readonly normalized_username: string;
+            /** @description The role's full name. */
+            readonly role_name: string;
+            /** @description False when it was so already. In a dry run, whether it would change. */
+            readonly changed: boolean;
+            readonly plan?: components["schemas"]["Plan"];
+            readonly warnings: components["schemas"]["Warnings"];
+        };
+        readonly UserList: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /** @description The schema. */
+            readonly schema_name: string;
+            /** @description Sorted by name. */
+            readonly users: readonly components["schemas"]["User"][];
+            /** @description Names of the system's users that were left out, sorted. */
+            readonly system_users_excluded: readonly string[];
+        };
+        readonly User: {
+            /** @description The user's name in PostgreSQL. */
+            readonly username: string;
+            readonly roles: components["schemas"]["Names"];
+            /** @description Whether it is an IAM user, service account or group. */
+            readonly is_iam_user: boolean;
+            /**
+             * @description What kind of user it is.
+             * @enum {string}
+             */
+            readonly user_type: "iam_user" | "iam_service_account" | "iam_group" | "built_in" | "system";
+            /** @description What the user may do in the schema, such as USAGE and CREATE. */
+            readonly permissions: readonly string[];
+            /** @description What the user may do in the instance. */
+            readonly privileges: {
+                /** @description It may connect. */
+                readonly can_login: boolean;
+                /** @description It is a superuser. */
+                readonly is_superuser: boolean;
+                /** @description It may create databases. */
+                readonly can_create_db: boolean;
+                /** @description It may create roles. */
+                readonly can_create_role: boolean;
+            };
+        };
+        readonly RoleList: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /** @description The schema, or null when none was given. */
+            readonly schema_name: string | null;
+            /** @description Names of the roles, sorted. */
+            readonly roles: readonly string[];
+        };
+        readonly InheritanceGranted: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /** @description The user as it was given. */
+            readonly username: string;
+            /** @description The user's name in PostgreSQL. */
+            readonly normalized_username: string;
+            /** @description Whether it was so already. */
+            readonly already_granted: boolean;
+            /**
+             * @description on_demand: the admin takes the membership inside each transaction that needs it.
+             * @enum {string}
+             */
+            readonly mode: "on_demand" | "standing";
+            readonly plan?: components["schemas"]["Plan"];
+            readonly warnings: components["schemas"]["Warnings"];
+        };
+        readonly InheritanceRevoked: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /** @description The user as it was given. */
+            readonly username: string;
+            /** @description The user's name in PostgreSQL. */
+            readonly normalized_username: string;
+            /** @description Whether there was nothing to revoke. */
+            readonly already_revoked: boolean;
+            readonly plan?: components["schemas"]["Plan"];
+            readonly warnings: components["schemas"]["Warnings"];
+        };
+        readonly UserCleanedUp: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /** @description The user as it was given. */
+            readonly username: string;
+            /** @description The user's name in PostgreSQL. */
+            readonly normalized_username: string;
+            /** @description The schema that it was limited to, or null. */
+            readonly schema_name: string | null;
+            /** @description Whether anything changed its owner. */
+            readonly ownership_transferred: boolean;
+            /** @description Whether anything was revoked. */
+            readonly permissions_revoked: boolean;
+            /** @description Whether anything was dropped. */
+            readonly objects_dropped: boolean;
+            /** @description What was done in each database of the instance. */
+            readonly databases: readonly components["schemas"]["DatabaseCleanup"][];
+            readonly plan?: components["schemas"]["Plan"];
+            readonly warnings: components["schemas"]["Warnings"];
+        };
+        readonly DatabaseCleanup: {
+            /** @description The database. */
+            readonly database_name: string;
+            /**
+             * @description What became of it.
+             * @enum {string}
+             */
+            readonly outcome: "done" | "nothing_to_do" | "failed" | "not_attempted" | "planned";
+            /** @description Objects that changed their owner. */
+            readonly ownership_transferred: number;
+            /** @description Grants that were revoked. */
+            readonly permissions_revoked: number;
+            /** @description Objects that were dropped. */
+            readonly objects_dropped: number;
+            /** @description PostgreSQL's error code, when it failed. */
+            readonly sqlstate?: string;
+            /** @description For people: more about the outcome. */
+            readonly detail?: string;
+        };
+        /** @description A failure as RFC 9457 describes it, with the members that existing clients read beside. */
+        readonly Problem: {
+            /**
+             * Format: uri-reference
+             * @description The kind of failure; leads to its description.
+             */
+            readonly type: string;
+            /** @description The kind of failure, for people. */
+            readonly title: string;
+            /** @description The HTTP status. */
+            readonly status: number;
+            /** @description What failed this time. */
+            readonly detail: string;
+            /**
+             * Format: uri-reference
+             * @description The path and the request's id.
+             */
+            readonly instance: string;
+            /**
+             * @description Always false in a failure.
+             * @constant
+             */
+            readonly success: false;
+            readonly error_type: components["schemas"]["ErrorType"];
+            /** @description The same as `detail`. */
+            readonly message: string;
+            /** @description More for programs, such as `resource` or `sqlstate`. */
+            readonly details: {
+                readonly [key: string]: unknown;
+            };
+            /** @description The single faults of a request that is not valid. */
+            readonly errors?: readonly components["schemas"]["FieldFault"][];
+            /** @description How long the service took, in seconds. */
+            readonly execution_time_seconds: number;
+            /** @description The request's id, as in the logs. */
+            readonly request_id: string;
+        };
+        readonly FieldFault: {
+            /** @description Where (RFC 6901); empty for the body as a whole. */
+            readonly pointer: string;
+            /** @description What is wrong there. */
+            readonly detail: string;
+        };
+        /**
+         * @description The kind of failure. Each kind has one status.
+         * @enum {string}
+         */
+        readonly ErrorType: "validation_error" | "authentication_error" | "permission_error" | "not_found" | "method_not_allowed" | "conflict" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "database_error" | "internal_error" | "unavailable" | "timeout";
+    };
+    responses: {
+        /** @description The operation failed. The status says what kind of failure it was, and so does `error_type`. */
+        readonly Problem: {
+            headers: {
+                /** @description Seconds after which to try again, with 429 and 503. */
+                readonly "Retry-After"?: number;
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+    };
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    readonly getServiceHealth: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The service answers. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "The service is healthy",
+                     *       "status": "healthy",
+                     *       "service": "Cloud SQL PostgreSQL Manager",
+                     *       "version": "1.0.0",
+                     *       "timestamp": "2026-11-21T09:30:00.000Z",
+                     *       "uptime_seconds": 86.4,
+                     *       "pools": {
+                     *         "pools": 2,
+                     *         "size": 3,
+                     *         "checked_out": 1,
+                     *         "checked_in": 2,
+                     *         "waiting": 0,
+                     *         "overflow": 0,
+                     *         "limit": 60,
+                     *         "utilization": 0.0167
+                     *       },
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0001
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["ServiceHealth"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly getOpenapi: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The OpenAPI document. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "openapi": "3.1.0",
+                     *       "info": {
+                     *         "title": "Cloud SQL PostgreSQL Manager",
+                     *         "version": "1.0.0"
+                     *       },
+                     *       "paths": {}
+                     *     }
+                     */
+                    readonly "application/json": {
+                        /** @description The version of the OpenAPI specification. */
+                        readonly openapi: string;
+                        /** @description Title and version. */
+                        readonly info: {
+                            readonly [key: string]: unknown;
+                        };
+                        /** @description The operations. */
+                        readonly paths: {
+                            readonly [key: string]: unknown;
+                        };
+                    } & {
+                        readonly [key: string]: unknown;
+                    };
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly getDocs: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The page. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /** @example <!doctype html><title>Cloud SQL PostgreSQL Manager</title> */
+                    readonly "text/html": string;
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly listSchemas: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["TargetRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The schemas. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Found 3 schemas",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "schemas": [
+                     *         "app",
+                     *         "public",
+                     *         "sales"
+                     *       ],
+                     *       "execution_time_seconds": 0.0042
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["SchemaList"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly listTables: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "schema_name": "app"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["SchemaRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The tables. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Found 2 tables in schema app",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "schema_name": "app",
+                     *       "tables": [
+                     *         {
+                     *           "table_name": "customers",
+                     *           "table_type": "BASE TABLE",
+                     *           "row_count": 500,
+                     *           "size_bytes": 98304,
+                     *           "partitioned": false,
+                     *           "partition_count": 0
+                     *         },
+                     *         {
+                     *           "table_name": "recent_customers",
+                     *           "table_type": "VIEW",
+                     *           "row_count": null,
+                     *           "size_bytes": 0,
+                     *           "partitioned": false,
+                     *           "partition_count": 0
+                     *         }
+                     *       ],
+                     *       "execution_time_seconds": 0.0063
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["TableList"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly checkDatabaseHealth: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["TargetRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was found. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "The database is healthy",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "status": "healthy",
+                     *       "connection_time_ms": 3.2,
+                     *       "database_info": {
+                     *         "version": "17.10",
+                     *         "version_num": 170010,
+                     *         "uptime": "5 days, 12 hours",
+                     *         "uptime_seconds": 475200,
+                     *         "active_connections": 1,
+                     *         "total_connections": 7,
+                     *         "max_connections": 100,
+                     *         "database_size_bytes": 8765432,
+                     *         "in_recovery": false
+                     *       },
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0081
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["DatabaseHealth"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly createSchema: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "schema_name": "app"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["CreateSchemaRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The schema exists. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Created schema app",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "schema_name": "app",
+                     *       "owner": "postgres",
+                     *       "created": true,
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0129
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["SchemaCreated"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly initializeRoles: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "schema_name": "app"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["InitializeRolesRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The roles exist. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "6 roles created, 0 updated, 0 skipped",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "schema_name": "app",
+                     *       "roles_created": [
+                     *         "orders_app_reader",
+                     *         "orders_app_writer",
+                     *         "orders_app_admin",
+                     *         "orders_app_analyst",
+                     *         "orders_monitor",
+                     *         "orders_dba_agent"
+                     *       ],
+                     *       "roles_updated": [],
+                     *       "roles_skipped": [],
+                     *       "total_roles": 6,
+                     *       "firebase_document_id": "demo-project~europe-west1~orders-db~orders",
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.1518
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["RolesInitialized"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly getRolesStatus: {
+        readonly parameters: {
+            readonly query: {
+                /**
+                 * @description The project.
+                 * @example demo-project
+                 */
+                readonly project_id: components["schemas"]["ProjectId"];
+                /**
+                 * @description The region. It must be given unless the service is limited to certain regions.
+                 * @example europe-west1
+                 */
+                readonly region?: components["schemas"]["Region"];
+                /**
+                 * @description The instance.
+                 * @example orders-db
+                 */
+                readonly instance_name: components["schemas"]["InstanceName"];
+                /**
+                 * @description The database.
+                 * @example orders
+                 */
+                readonly database_name: components["schemas"]["DatabaseName"];
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The record, or that there is none. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "1 role is recorded",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "roles_initialized": true,
+                     *       "created_at": "2026-11-21T09:30:00.000Z",
+                     *       "created_by": "anonymous",
+                     *       "last_updated": "2026-11-21T09:31:00.000Z",
+                     *       "total_roles": 1,
+                     *       "roles_definitions": {
+                     *         "orders_app_reader": {
+                     *           "version": "1.0.0",
+                     *           "status": "active",
+                     *           "checksum": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       },
+                     *       "total_history_entries": 2,
+                     *       "firebase_document_id": "demo-project~europe-west1~orders-db~orders",
+                     *       "execution_time_seconds": 0.0048
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["RolesStatus"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly assignRole: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "schema_name": "app",
+                 *       "username": "alice@example.com",
+                 *       "role_name": "reader"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["MembershipRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The user holds the role. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "alice@example.com now holds orders_app_reader",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "schema_name": "app",
+                     *       "username": "alice@example.com",
+                     *       "normalized_username": "alice@example.com",
+                     *       "role_name": "orders_app_reader",
+                     *       "changed": true,
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0211
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["MembershipChanged"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly revokeRole: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "schema_name": "app",
+                 *       "username": "alice@example.com",
+                 *       "role_name": "orders_app_reader"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["MembershipRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The user does not hold the role. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "alice@example.com no longer holds orders_app_reader",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "schema_name": "app",
+                     *       "username": "alice@example.com",
+                     *       "normalized_username": "alice@example.com",
+                     *       "role_name": "orders_app_reader",
+                     *       "changed": true,
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0198
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["MembershipChanged"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly listUsers: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "schema_name": "app"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["SchemaRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The users. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Found 1 user",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "schema_name": "app",
+                     *       "users": [
+                     *         {
+                     *           "username": "alice@example.com",
+                     *           "roles": [
+                     *             "orders_app_reader"
+                     *           ],
+                     *           "is_iam_user": true,
+                     *           "user_type": "iam_user",
+                     *           "permissions": [
+                     *             "USAGE"
+                     *           ],
+                     *           "privileges": {
+                     *             "can_login": true,
+                     *             "is_superuser": false,
+                     *             "can_create_db": false,
+                     *             "can_create_role": false
+                     *           }
+                     *         }
+                     *       ],
+                     *       "system_users_excluded": [
+                     *         "cloudsqladmin",
+                     *         "postgres"
+                     *       ],
+                     *       "execution_time_seconds": 0.0093
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["UserList"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly listRoles: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["ListRolesRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The roles. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Found 2 roles",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "schema_name": null,
+                     *       "roles": [
+                     *         "orders_app_reader",
+                     *         "orders_app_writer"
+                     *       ],
+                     *       "execution_time_seconds": 0.0051
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["RoleList"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly grantPostgresInheritance: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "username": "alice@example.com"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["GrantInheritanceRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The admin can manage the user. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "The admin can manage alice@example.com",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "username": "alice@example.com",
+                     *       "normalized_username": "alice@example.com",
+                     *       "already_granted": false,
+                     *       "mode": "on_demand",
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0077
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["InheritanceGranted"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly revokePostgresInheritance: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "username": "alice@example.com"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["RevokeInheritanceRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description No membership stands. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "The admin held no standing membership in alice@example.com",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "username": "alice@example.com",
+                     *       "normalized_username": "alice@example.com",
+                     *       "already_revoked": true,
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0068
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["InheritanceRevoked"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly cleanupUser: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "username": "legacy_app",
+                 *       "dry_run": true
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["CleanupRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was done, or would be done, in each database. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Would clean up legacy_app in 1 of 2 databases",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "username": "legacy_app",
+                     *       "normalized_username": "legacy_app",
+                     *       "schema_name": null,
+                     *       "ownership_transferred": true,
+                     *       "permissions_revoked": false,
+                     *       "objects_dropped": false,
+                     *       "databases": [
+                     *         {
+                     *           "database_name": "billing",
+                     *           "outcome": "nothing_to_do",
+                     *           "ownership_transferred": 0,
+                     *           "permissions_revoked": 0,
+                     *           "objects_dropped": 0
+                     *         },
+                     *         {
+                     *           "database_name": "orders",
+                     *           "outcome": "planned",
+                     *           "ownership_transferred": 3,
+                     *           "permissions_revoked": 0,
+                     *           "objects_dropped": 0
+                     *         }
+                     *       ],
+                     *       "plan": {
+                     *         "plan_id": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                     *         "statements": [
+                     *           {
+                     *             "description": "Hand over what legacy_app owns",
+                     *             "sql": "REASSIGN OWNED BY legacy_app TO app_owner",
+                     *             "database": "orders",
+                     *             "optional": false,
+                     *             "destructive": true
+                     *           }
+                     *         ]
+                     *       },
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0642
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["UserCleanedUp"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+}
