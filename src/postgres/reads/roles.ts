@@ -19,7 +19,7 @@ export async function readGroupRoles(session: Session): Promise<GroupRoleRow[]> 
 export async function readGroupRolesInSchema(session: Session, schemaOid: number): Promise<GroupRoleRow[]> {
   const text = `WITH RECURSIVE ${holdersOf(session.versionNum)}
     ${groupRoles("AND r.oid IN (SELECT h.role FROM holders h)")}`;
-  const { rows } = await session.query<GroupRoleRow>(text, [schemaOid], { name: "group_roles_in_schema" });
+  const { rows } = await session.query<GroupRoleRow>(text, [schemaOid]);
   return rows;
 }
 
@@ -30,6 +30,8 @@ WHERE NOT r.rolcanlogin AND NOT r.rolsuper ${condition}
 ORDER BY r.rolname COLLATE "C"`;
 
 /*
+ * Not a named statement: from its sixth run on it would get a generic plan, which takes eight times as long.
+ *
  * pg_shdepend names every owner and grantee of every kind of object in the database, and pg_depend every object of
  * the schema. Neither holds the predefined roles, which are pinned: the schema itself is read in full, and
  * pg_read_all_data and pg_write_all_data hold privileges everywhere. Default privileges are not held yet.
