@@ -22,12 +22,26 @@ export interface Session {
   /** The login role of the connection: the admin. */
   readonly user: string;
   readonly target: Target;
-  /** Runs one statement. With a `name`, as a named prepared statement. Rejects with pg's DatabaseError. */
+  /**
+   * Runs one statement. Statements that are not awaited one by one are sent together and run in order. Rejects
+   * with pg's DatabaseError, or with a ServiceError `unavailable` (details.reason `connection_lost`) when the
+   * connection is lost; a statement is never sent twice.
+   */
   query<Row extends object = Record<string, unknown>>(
     text: string,
     values?: readonly unknown[],
-    options?: { readonly name?: string },
+    options?: StatementOptions,
   ): Promise<Rows<Row>>;
+}
+
+export interface StatementOptions {
+  /** Runs it as a prepared statement of that name; a name belongs to one constant text. */
+  readonly name?: string;
+  /**
+   * A promise that the statement leaves nothing behind in the session: no setting, lock, temporary object,
+   * cursor or open transaction. A session that ran nothing else goes back without the round trip of DISCARD ALL.
+   */
+  readonly read?: boolean;
 }
 
 export interface BorrowOptions {
@@ -35,6 +49,8 @@ export interface BorrowOptions {
   readonly operation: string;
   /** When it aborts, a waiting borrower leaves the queue; what runs is not interrupted. */
   readonly signal?: AbortSignal;
+  /** Looks after the instance's health: may use the connection that is kept back for that. */
+  readonly healthCheck?: boolean;
 }
 
 export interface PoolTotals {

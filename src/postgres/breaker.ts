@@ -1,0 +1,63 @@
+import type { Clock } from "./clock.ts";
+
+/**
+ * A circuit breaker: a number of consecutive failures opens it; when its time is over it lets one attempt through
+ * (the probe), whose outcome closes it or opens it again.
+ */
+export interface Breaker {
+  /** For how long attempts are refused, in milliseconds; 0 when one would be admitted. Changes nothing. */
+  refusedForMs(): number;
+  /** Nothing failed since the last success. */
+  isQuiet(): boolean;
+  /** 0 admits the attempt, which must then be judged; else for how long to stay away, in milliseconds. */
+  admit(): number;
+  succeeded(): void;
+  failed(): void;
+  /** The attempt said nothing about the instance. */
+  undecided(): void;
+}
+
+export interface BreakerOptions {
+  readonly threshold: number;
+  readonly resetMs: number;
+  readonly clock: Pick<Clock, "now">;
+}
+
+/** What others are told to wait while a probe is under way. */
+const probeWaitMs = 1_000;
+
+export function createBreaker({ threshold, resetMs, clock }: BreakerOptions): Breaker {
+  let failures = 0;
+  let openUntil: number | undefined;
+  let probing = false;
+
+  function refusedForMs(): number {
+    if (openUntil === undefined) return 0;
+    const remainingMs = openUntil - clock.now();
+    if (remainingMs > 0) return remainingMs;
+    return probing ? probeWaitMs : 0;
+  }
+
+  return {
+    refusedForMs,
+    isQuiet: () => failures === 0,
+    admit() {
+      const waitMs = refusedForMs();
+      if (waitMs === 0 && openUntil !== undefined) probing = true;
+      return waitMs;
+    },
+    succeeded() {
+      failures = 0;
+      openUntil = undefined;
+      probing = false;
+    },
+    failed() {
+      failures += 1;
+      if (failures >= threshold) openUntil = clock.now() + resetMs;
+      probing = false;
+    },
+    undecided() {
+      probing = false;
+    },
+  };
+}

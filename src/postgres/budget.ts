@@ -1,0 +1,198 @@
+/** A pool's wish for one more connection. */
+export interface Wish {
+  /** Key of the instance. */
+  readonly instance: string;
+  /** Since when the borrower behind it waits: the oldest comes first, whatever its database. */
+  readonly since: number;
+  /** May use the connections that are kept back. */
+  readonly healthCheck: boolean;
+  /** A slot is free and now belongs to the wish. */
+  grant(): void;
+}
+
+export interface BudgetOptions {
+  /** Connections of the whole process. */
+  readonly totalLimit: number;
+  /** Connections to an instance whose limit was not set. */
+  readonly instanceLimit: number;
+  /** Begins to close the idle connection that was not used for longest, of the instance or of any; false if there is none. */
+  readonly reclaim: (instance: string | undefined) => boolean;
+}
+
+/**
+ * Counts slots: every connection holds one of its instance and one of the process, from before it is opened until
+ * the server's side of it is gone. Does no I/O.
+ */
+export interface Budget {
+  /** Takes a slot if one is free. */
+  take(instance: string, healthCheck: boolean): boolean;
+  /** Waits for a slot; idle connections of others are closed for it. The answer withdraws the wish. */
+  await(wish: Wish): () => void;
+  /** A connection began to close: its slot will come back. */
+  closing(instance: string): void;
+  /** A slot comes back, of a connection that was `closing` or of one that was not. */
+  release(instance: string, wasClosing: boolean): void;
+  setLimit(instance: string, limit: number): void;
+  /** Lowers the limit for now, because the server has no more (53300); undefined lifts that. */
+  cap(instance: string, limit: number | undefined): void;
+  used(instance: string): number;
+  limit(instance: string): number;
+  /** The instance holds more than it may, after its limit sank. */
+  exceeded(instance: string): boolean;
+  /** Whether a wish older than `before` waits for which no connection is being closed yet. */
+  owes(instance: string, before: number): boolean;
+  /** Closes idle connections for the wishes that wait. */
+  reclaim(): void;
+}
+
+interface Account {
+  used: number;
+  closing: number;
+  limit: number | undefined;
+  cap: number | undefined;
+  wishes: Wish[];
+}
+
+/** Instances with fewer connections than this keep none back for health checks. */
+const leastLimitWithReserve = 4;
+
+export function createBudget(options: BudgetOptions): Budget {
+  const accounts = new Map<string, Account>();
+  const total = { used: 0, closing: 0 };
+
+  function open(instance: string): Account {
+    let account = accounts.get(instance);
+    if (account === undefined) {
+      account = { used: 0, closing: 0, limit: undefined, cap: undefined, wishes: [] };
+      accounts.set(instance, account);
+    }
+    return account;
+  }
+
+  function forgetUnused(instance: string, account: Account): void {
+    const isUnused = account.used === 0 && account.wishes.length === 0;
+    if (isUnused && account.limit === undefined && account.cap === undefined) accounts.delete(instance);
+  }
+
+  function limitOf(account: Account): number {
+    const limit = account.limit ?? options.instanceLimit;
+    return Math.max(1, Math.min(limit, account.cap ?? limit));
+  }
+
+  /** How many connections the wish may find in use, at most, its own included. */
+  function roomFor(account: Account, healthCheck: boolean): number {
+    const limit = limitOf(account);
+    return healthCheck || limit < leastLimitWithReserve ? limit : limit - 1;
+  }
+
+  function fits(account: Account, healthCheck: boolean): boolean {
+    return account.used < roomFor(account, healthCheck) && total.used < options.totalLimit;
+  }
+
+  function grantWhatFits(): void {
+    for (;;) {
+      let best: { account: Account; wish: Wish } | undefined;
+      for (const account of accounts.values()) {
+        const wish = account.wishes.find((candidate) => fits(account, candidate.healthCheck));
+        if (wish !== undefined && (best === undefined || wish.since < best.wish.since))
+          best = { account, wish };
+      }
+      if (best === undefined) return;
+      best.account.wishes.splice(best.account.wishes.indexOf(best.wish), 1);
+      best.account.used += 1;
+      total.used += 1;
+      best.wish.grant();
+    }
+  }
+
+  function reclaimForWishes(): void {
+    let inNeedOfTotal = 0;
+    for (const [instance, account] of accounts) {
+      if (account.wishes.length === 0) continue;
+      const spare = roomFor(account, false) - account.used + account.closing;
+      for (let short = account.wishes.length - spare; short > 0; short--) {
+        if (!options.reclaim(instance)) break;
+      }
+      inNeedOfTotal += Math.min(account.wishes.length, Math.max(0, roomFor(account, false) - account.used));
+    }
+    const spareInTotal = options.totalLimit - total.used + total.closing;
+    for (let short = inNeedOfTotal - spareInTotal; short > 0; short--) {
+      if (!options.reclaim(undefined)) break;
+    }
+  }
+
+  return {
+    take(instance, healthCheck) {
+      const account = open(instance);
+      const free = fits(account, healthCheck);
+      if (free) {
+        account.used += 1;
+        total.used += 1;
+      } else forgetUnused(instance, account);
+      return free;
+    },
+    await(wish) {
+      const account = open(wish.instance);
+      const at = account.wishes.findLastIndex((other) => other.since <= wish.since);
+      account.wishes.splice(at + 1, 0, wish);
+      reclaimForWishes();
+      return () => {
+        const index = account.wishes.indexOf(wish);
+        if (index >= 0) account.wishes.splice(index, 1);
+        forgetUnused(wish.instance, account);
+      };
+    },
+    closing(instance) {
+      open(instance).closing += 1;
+      total.closing += 1;
+    },
+    release(instance, wasClosing) {
+      const account = open(instance);
+      account.used -= 1;
+      total.used -= 1;
+      if (wasClosing) {
+        account.closing -= 1;
+        total.closing -= 1;
+      }
+      grantWhatFits();
+      forgetUnused(instance, account);
+    },
+    setLimit(instance, limit) {
+      open(instance).limit = limit;
+      grantWhatFits();
+    },
+    cap(instance, limit) {
+      const account = open(instance);
+      account.cap = limit;
+      grantWhatFits();
+      forgetUnused(instance, account);
+    },
+    used: (instance) => accounts.get(instance)?.used ?? 0,
+    limit(instance) {
+      const account = accounts.get(instance);
+      return account === undefined ? options.instanceLimit : limitOf(account);
+    },
+    exceeded(instance) {
+      const account = accounts.get(instance);
+      return account !== undefined && account.used - account.closing > limitOf(account);
+    },
+    owes(instance, before) {
+      const account = accounts.get(instance);
+      if (account !== undefined && olderWishes(account, before) > account.closing) return true;
+      if (total.used < options.totalLimit) return false;
+      let older = 0;
+      for (const each of accounts.values()) older += olderWishes(each, before);
+      return older > total.closing;
+    },
+    reclaim: reclaimForWishes,
+  };
+}
+
+function olderWishes(account: Account, before: number): number {
+  let count = 0;
+  for (const wish of account.wishes) {
+    if (wish.since >= before) break;
+    count += 1;
+  }
+  return count;
+}

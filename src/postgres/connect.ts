@@ -1,0 +1,106 @@
+import pg from "pg";
+import type { Target } from "../domain/target.ts";
+import type { Clock } from "./clock.ts";
+import { type BackendKey, type Connection, wrapClient } from "./connection.ts";
+import type { InstanceAccess } from "./instance-access.ts";
+import type { PoolSettings } from "./pool-settings.ts";
+
+export interface ConnectOptions {
+  readonly target: Target;
+  readonly access: InstanceAccess;
+  readonly settings: PoolSettings;
+  readonly clock: Clock;
+  readonly password: string;
+  readonly timeoutMs: number;
+  /** Gives up at once. */
+  readonly signal: AbortSignal;
+}
+
+/** Connecting took longer than it may. */
+export class ConnectTimeout extends Error {
+  override readonly name = "ConnectTimeout";
+}
+
+/**
+ * Opens one connection, once: stream, start-up, password. Rejects with the ServiceError of `access`, pg's
+ * DatabaseError when the server refused, `ConnectTimeout`, or the error of the stream.
+ */
+export async function connect(options: ConnectOptions): Promise<Connection> {
+  const { target, access, settings, clock, timeoutMs } = options;
+  const startedAt = clock.now();
+  const openStream = await access.openStream(target, { timeoutMs });
+  const remainingMs = timeoutMs - (clock.now() - startedAt);
+  if (remainingMs <= 0) throw new ConnectTimeout(`no connection within ${timeoutMs} ms`);
+  if (options.signal.aborted) throw new ConnectTimeout("connecting was given up");
+  const client = new pg.Client({
+    stream: openStream,
+    user: settings.adminUser,
+    password: options.password,
+    database: target.database,
+    host: "cloudsql",
+    port: 5432,
+    ssl: false,
+    keepAlive: true,
+    pipeline: true,
+    application_name: settings.applicationName,
+    statement_timeout: settings.statementTimeoutMs,
+    lock_timeout: settings.lockTimeoutMs,
+    idle_in_transaction_session_timeout: settings.idleInTransactionTimeoutMs,
+    options: startupOptions,
+  });
+  const greeting = listenToGreeting(client);
+  await withDeadline(client, remainingMs, options);
+  return wrapClient({
+    client,
+    target,
+    versionNum: greeting.versionNum(),
+    user: settings.adminUser,
+    backendKey: greeting.backendKey(),
+    applicationName: settings.applicationName,
+    expiresAt: clock.now() + settings.maxLifetimeMs * (1 - clock.random() / 10),
+  });
+}
+
+/** Objects in a user's schema must not stand in for the catalogue's while the admin's rights are in use. */
+const startupOptions = "-c search_path=pg_catalog";
+
+async function withDeadline(client: pg.Client, timeoutMs: number, options: ConnectOptions): Promise<void> {
+  const { clock, signal } = options;
+  let timedOut = false;
+  const cut = () => {
+    timedOut = true;
+    client.connection.stream.destroy();
+  };
+  const cancel = clock.after(timeoutMs, cut);
+  signal.addEventListener("abort", cut, { once: true });
+  const ignore = () => {};
+  client.on("error", ignore);
+  try {
+    await client.connect();
+  } catch (error) {
+    client.connection.stream.destroy();
+    throw timedOut ? new ConnectTimeout(`no connection within ${timeoutMs} ms`, { cause: error }) : error;
+  } finally {
+    cancel();
+    signal.removeEventListener("abort", cut);
+  }
+}
+
+/** What the server tells while a session starts, before any query. */
+function listenToGreeting(client: pg.Client) {
+  let version = "";
+  let key: BackendKey | undefined;
+  client.connection.on("parameterStatus", (message: { parameterName: string; parameterValue: string }) => {
+    if (message.parameterName === "server_version") version = message.parameterValue;
+  });
+  client.connection.on("backendKeyData", (message: { processID: number; secretKey: number }) => {
+    key = { processId: message.processID, secretKey: message.secretKey };
+  });
+  return { versionNum: () => parseServerVersion(version), backendKey: () => key };
+}
+
+/** `17.10 (Debian 17.10-1)` is 170010 and `18beta1` is 180000; 0 when it cannot be read. */
+export function parseServerVersion(text: string): number {
+  const match = /^(\d+)(?:\.(\d+))?/.exec(text);
+  return match === null ? 0 : Number(match[1]) * 10_000 + Number(match[2] ?? 0);
+}

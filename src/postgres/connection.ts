@@ -1,0 +1,182 @@
+import pg from "pg";
+import type { Target } from "../domain/target.ts";
+import { ServiceError } from "../errors.ts";
+import type { Notice, Rows } from "./session.ts";
+import { sessionEnded, sqlstateOf } from "./sqlstate.ts";
+
+/** What pg keeps per connection about prepared statements; not in its types. */
+interface PreparedStatements {
+  parsedStatements: Record<string, string>;
+  submittedNamedStatements: Record<string, string>;
+}
+
+/** How to cancel what a connection runs: BackendKeyData. */
+export interface BackendKey {
+  readonly processId: number;
+  readonly secretKey: number;
+}
+
+export interface ConnectionOptions {
+  readonly client: pg.Client;
+  readonly target: Target;
+  readonly versionNum: number;
+  readonly user: string;
+  readonly backendKey: BackendKey | undefined;
+  readonly applicationName: string;
+  /** On the pool's clock. */
+  readonly expiresAt: number;
+}
+
+/** One connection to a database, whoever uses it. */
+export interface Connection {
+  readonly target: Target;
+  readonly versionNum: number;
+  readonly user: string;
+  readonly backendKey: BackendKey | undefined;
+  readonly expiresAt: number;
+  /** Since when it lies idle, on the pool's clock; kept by the pool. */
+  idleSince: number;
+  /** Its `application_name`, as last set through here. */
+  applicationName: string;
+  /** A statement ran that may have changed the session's state. */
+  dirty: boolean;
+  /** Statements sent and not yet answered. */
+  pending(): number;
+  /** Resolves when none is pending. */
+  settled(): Promise<void>;
+  /** It failed, and cannot be used any more. */
+  broken(): boolean;
+  /** In a transaction, or its state is unknown. */
+  inTransaction(): boolean;
+  /** How many names of prepared statements it holds. */
+  preparedStatements(): number;
+  query<Row extends object>(text: string, values?: readonly unknown[], name?: string): Promise<Rows<Row>>;
+  /** DISCARD ALL ran: settings are those of the start, and names of prepared statements are free again. */
+  wasDiscarded(): void;
+  /** Calls back once when the connection fails or ends by itself. */
+  onBroken(fn: (error: Error) => void): void;
+  /** Settles when the stream is closed, for whatever reason: then the server's session is gone too. */
+  readonly closed: Promise<void>;
+  /** Says goodbye to the server. */
+  end(): void;
+  /** Cuts the stream. */
+  destroy(): void;
+}
+
+const noNotices: readonly Notice[] = Object.freeze([]);
+
+/** Wraps a connected client. The client must be in pipeline mode: statements are sent at once, answered in order. */
+export function wrapClient(options: ConnectionOptions): Connection {
+  const { client } = options;
+  const collectors: { notices: Notice[] | undefined }[] = [];
+  const names = new Set<string>();
+  let failure: Error | undefined;
+  let brokenListener: ((error: Error) => void) | undefined;
+  let onSettled: (() => void) | undefined;
+  const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>();
+
+  function fail(error: Error): void {
+    if (failure !== undefined) return;
+    failure = error;
+    client.connection.stream.destroy();
+    brokenListener?.(error);
+  }
+
+  client.on("error", fail);
+  client.on("notice", ({ severity, code, message }) => {
+    const collector = collectors[0];
+    if (collector === undefined) return;
+    collector.notices ??= [];
+    collector.notices.push({ severity: severity ?? "", code: code ?? "", message: message ?? "" });
+  });
+  client.connection.stream.once("close", () => {
+    fail(new Error("the connection was closed"));
+    onClosed();
+  });
+
+  /** An error of the statement stays as it is; one of the connection says what is not known. */
+  function asQueryError(error: Error): Error {
+    if (sessionEnded.has(sqlstateOf(error) ?? "")) fail(error);
+    return failure === undefined ? error : connectionLost(error, "during");
+  }
+
+  function query<Row extends object>(text: string, values?: readonly unknown[], name?: string) {
+    return new Promise<Rows<Row>>((resolve, reject) => {
+      if (failure !== undefined) return reject(connectionLost(failure, "before"));
+      const collector: { notices: Notice[] | undefined } = { notices: undefined };
+      collectors.push(collector);
+      if (name !== undefined) names.add(name);
+      const config = { text, values: values as unknown[] | undefined, name };
+      const statement = new pg.Query<Row>(config, (error, result) => {
+        if (collectors[0] === collector) collectors.shift();
+        else collectors.splice(collectors.indexOf(collector), 1);
+        if (collectors.length === 0) onSettled?.();
+        if (error) return reject(asQueryError(error));
+        const last = Array.isArray(result) ? result[result.length - 1] : result;
+        resolve({
+          rows: last.rows,
+          rowCount: last.rowCount ?? 0,
+          notices: collector.notices ?? noNotices,
+        });
+      });
+      client.query(statement);
+    });
+  }
+
+  const connection: Connection = {
+    target: options.target,
+    versionNum: options.versionNum,
+    user: options.user,
+    backendKey: options.backendKey,
+    expiresAt: options.expiresAt,
+    idleSince: 0,
+    applicationName: options.applicationName,
+    dirty: false,
+    pending: () => collectors.length,
+    settled() {
+      if (collectors.length === 0) return Promise.resolve();
+      return new Promise((resolve) => {
+        onSettled = resolve;
+      });
+    },
+    broken: () => failure !== undefined,
+    inTransaction: () => client.getTransactionStatus() !== "I",
+    preparedStatements: () => names.size,
+    query,
+    wasDiscarded() {
+      const known: pg.Connection & Partial<PreparedStatements> = client.connection;
+      known.parsedStatements = {};
+      known.submittedNamedStatements = {};
+      names.clear();
+      connection.dirty = false;
+      connection.applicationName = options.applicationName;
+    },
+    onBroken(fn) {
+      if (failure === undefined) brokenListener = fn;
+      else fn(failure);
+    },
+    closed,
+    end() {
+      failure ??= new Error("the connection was ended");
+      client.end().catch(() => client.connection.stream.destroy());
+    },
+    destroy() {
+      failure ??= new Error("the connection was cut");
+      client.connection.stream.destroy();
+    },
+  };
+  return connection;
+}
+
+function connectionLost(cause: Error, when: "before" | "during"): ServiceError {
+  const state = sqlstateOf(cause);
+  const message =
+    when === "before"
+      ? "The connection to the database was lost before the statement could be sent."
+      : "The connection to the database was lost while a statement ran; it is not known whether it took effect.";
+  return new ServiceError("unavailable", message, {
+    cause,
+    retryAfterS: 1,
+    details: { reason: "connection_lost", ...(state === undefined ? {} : { sqlstate: state }) },
+  });
+}

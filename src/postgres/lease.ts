@@ -1,0 +1,46 @@
+import type { Connection } from "./connection.ts";
+import type { Session } from "./session.ts";
+
+/** A connection in the hands of a borrower. */
+export interface Lease {
+  readonly session: Session;
+  /** Takes the session out of the borrower's hands: further use of it is refused. */
+  end(): void;
+}
+
+/** The longest that PostgreSQL keeps of an application_name. */
+const longestNameBytes = 63;
+
+/** `applicationName` is set with the first statement, in the same write: it costs no round trip. */
+export function lend(connection: Connection, applicationName: string): Lease {
+  let ended = false;
+  const session: Session = {
+    versionNum: connection.versionNum,
+    user: connection.user,
+    target: connection.target,
+    async query(text, values, options) {
+      if (ended) throw new Error("the session was used after it had been given back");
+      if (connection.applicationName !== applicationName) introduce(connection, applicationName);
+      if (options?.read !== true) connection.dirty = true;
+      return connection.query(text, values, options?.name);
+    },
+  };
+  return {
+    session,
+    end() {
+      ended = true;
+    },
+  };
+}
+
+function introduce(connection: Connection, applicationName: string): void {
+  connection.applicationName = applicationName;
+  connection.query(`SET application_name TO '${applicationName}'`).catch(() => {
+    connection.dirty = true;
+  });
+}
+
+/** `service/operation` in letters, digits and `-_./`, as long as PostgreSQL keeps it; safe inside a literal. */
+export function applicationNameOf(service: string, operation: string): string {
+  return `${service}/${operation}`.replace(/[^A-Za-z0-9_./-]/g, "_").slice(0, longestNameBytes);
+}

@@ -1,0 +1,114 @@
+import { connectionName, type Target } from "../domain/target.ts";
+import type { Log } from "../log.ts";
+import { backoffMs } from "./backoff.ts";
+import type { Breaker } from "./breaker.ts";
+import { type Clock, pause } from "./clock.ts";
+import { connect } from "./connect.ts";
+import { type ConnectFailure, readConnectFailure, readRefusal } from "./connect-failure.ts";
+import type { Connection } from "./connection.ts";
+import type { AdminPasswords, InstanceAccess } from "./instance-access.ts";
+import type { PoolSettings } from "./pool-settings.ts";
+import { sqlstate, sqlstateOf } from "./sqlstate.ts";
+
+export interface Opener {
+  readonly access: InstanceAccess;
+  readonly passwords: AdminPasswords;
+  readonly settings: PoolSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly breaker: Breaker;
+  /** Told of every failed attempt. */
+  readonly onFailure: (failure: ConnectFailure) => void;
+}
+
+export interface OpenRequest {
+  readonly target: Target;
+  /** On the clock. */
+  readonly deadline: number;
+  /** Aborts when the pools close. */
+  readonly signal: AbortSignal;
+  /** Whether a further attempt is worth it. */
+  readonly wanted: () => boolean;
+}
+
+export type Opened = { readonly connection: Connection } | { readonly failure: ConnectFailure };
+
+/** The least time that an attempt gets, where the deadline leaves that much. */
+const leastAttemptMs = 1_000;
+
+/**
+ * Opens a connection, with retries (exponential backoff, full jitter) inside the deadline. A refused password is
+ * read again, once. Every attempt is admitted and judged by the instance's breaker. Never rejects.
+ */
+export async function openConnection(opener: Opener, request: OpenRequest): Promise<Opened> {
+  const { clock, settings, breaker } = opener;
+  for (let attempt = 1; ; attempt++) {
+    const refusedForMs = breaker.admit();
+    if (refusedForMs > 0) return { failure: readRefusal(request.target, refusedForMs) };
+    const attemptsLeft = Math.max(1, settings.retryAttempts - attempt + 1);
+    const opened = await attemptToOpen(opener, request, attemptsLeft);
+    if ("connection" in opened) return opened;
+    const delayMs = backoffMs(attempt, clock);
+    if (!opened.failure.retryable || attemptsLeft === 1) return opened;
+    if (clock.now() + delayMs >= request.deadline || !request.wanted()) return opened;
+    await pause(clock, delayMs, request.signal);
+    if (request.signal.aborted || !request.wanted()) return opened;
+  }
+}
+
+async function attemptToOpen(opener: Opener, request: OpenRequest, attemptsLeft: number): Promise<Opened> {
+  const { breaker, settings } = opener;
+  try {
+    const connection = await connectWithPassword(opener, request, attemptsLeft);
+    breaker.succeeded();
+    return { connection };
+  } catch (cause) {
+    const failure = readConnectFailure(cause, request.target, settings.adminUser);
+    if (request.signal.aborted) breaker.undecided();
+    else judge(opener, request.target, failure);
+    return { failure };
+  }
+}
+
+function judge({ breaker, access, log, onFailure }: Opener, target: Target, failure: ConnectFailure): void {
+  if (failure.blamesInstance) breaker.failed();
+  else if (failure.sqlstate === undefined) breaker.undecided();
+  else breaker.succeeded();
+  if (failure.suspectsMetadata) access.refresh(target);
+  log.debug("connecting failed", {
+    instance: connectionName(target),
+    database: target.database,
+    reason: failure.error.message,
+    sqlstate: failure.sqlstate,
+  });
+  onFailure(failure);
+}
+
+async function connectWithPassword(opener: Opener, request: OpenRequest, attemptsLeft: number) {
+  const { passwords, clock } = opener;
+  const { target, signal, deadline } = request;
+  const startedAt = clock.now();
+  const budgetMs = attemptBudgetMs(deadline - startedAt, attemptsLeft);
+  const connectBy = (password: string) => {
+    const timeoutMs = Math.max(1, budgetMs - (clock.now() - startedAt));
+    return connect({ ...opener, target, signal, password, timeoutMs });
+  };
+  const password = await passwords.read(target);
+  try {
+    return await connectBy(password);
+  } catch (error) {
+    if (sqlstateOf(error) !== sqlstate.invalidPassword) throw error;
+    passwords.forget(target, password);
+    const fresh = await passwords.read(target);
+    if (fresh === password) throw error;
+    return await connectBy(fresh).catch((second) => {
+      if (sqlstateOf(second) === sqlstate.invalidPassword) passwords.forget(target, fresh);
+      throw second;
+    });
+  }
+}
+
+/** An attempt gets its share of what is left, so that one that hangs leaves time for another. */
+export function attemptBudgetMs(remainingMs: number, attemptsLeft: number): number {
+  return Math.max(Math.min(leastAttemptMs, remainingMs), remainingMs / attemptsLeft);
+}

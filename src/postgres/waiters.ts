@@ -1,0 +1,102 @@
+import { ServiceError } from "../errors.ts";
+import type { Clock } from "./clock.ts";
+import type { Connection } from "./connection.ts";
+
+/** A borrower in the queue. */
+export interface Waiter {
+  /** Since when it waits, on the clock. */
+  readonly since: number;
+  readonly healthCheck: boolean;
+  lend(connection: Connection): void;
+  refuse(error: Error): void;
+}
+
+export interface WaitOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly healthCheck: boolean;
+  /** What to say when the time is up. */
+  readonly explain: (since: number) => ServiceError;
+}
+
+/** First come, first served, health checks before others. A waiter whose signal aborts or whose time is up leaves the queue by itself. */
+export interface Waiters {
+  readonly size: number;
+  /** The one that waits longest, left in the queue. */
+  first(): Waiter | undefined;
+  /** The waiter at a place in the order, from 0. */
+  at(place: number): Waiter | undefined;
+  readonly healthChecks: number;
+  refuseAll(error: Error): void;
+  wait(options: WaitOptions): Promise<Connection>;
+}
+
+export function createWaiters(clock: Clock, onLeft: () => void): Waiters {
+  const healthChecks = new Set<Waiter>();
+  const others = new Set<Waiter>();
+
+  function at(place: number): Waiter | undefined {
+    let index = 0;
+    for (const queue of [healthChecks, others]) {
+      for (const waiter of queue) if (index++ === place) return waiter;
+    }
+    return undefined;
+  }
+
+  function wait({ timeoutMs, signal, healthCheck, explain }: WaitOptions): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const since = clock.now();
+      const queue = healthCheck ? healthChecks : others;
+      const leave = () => {
+        queue.delete(waiter);
+        cancelTimer();
+        signal?.removeEventListener("abort", giveUp);
+      };
+      const waiter: Waiter = {
+        since,
+        healthCheck,
+        lend(connection) {
+          leave();
+          resolve(connection);
+        },
+        refuse(error) {
+          leave();
+          reject(error);
+        },
+      };
+      const giveUp = () => {
+        waiter.refuse(abandoned(signal));
+        onLeft();
+      };
+      const cancelTimer = clock.after(timeoutMs, () => {
+        waiter.refuse(explain(since));
+        onLeft();
+      });
+      signal?.addEventListener("abort", giveUp, { once: true });
+      queue.add(waiter);
+    });
+  }
+
+  return {
+    get size() {
+      return healthChecks.size + others.size;
+    },
+    get healthChecks() {
+      return healthChecks.size;
+    },
+    first: () => at(0),
+    at,
+    refuseAll(error) {
+      for (const waiter of [...healthChecks, ...others]) waiter.refuse(error);
+    },
+    wait,
+  };
+}
+
+/** The caller has gone, or its time is up; its own reason is kept where it is one of ours. */
+export function abandoned(signal: AbortSignal | undefined): ServiceError {
+  if (signal?.reason instanceof ServiceError) return signal.reason;
+  return new ServiceError("timeout", "The request was given up while it waited for a connection.", {
+    cause: signal?.reason,
+  });
+}
