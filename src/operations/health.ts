@@ -57,8 +57,10 @@ export async function checkDatabaseHealth(
   const findings: Findings = {};
   const timeUp = new AbortController();
   const signal = AbortSignal.any([call.signal, timeUp.signal]);
-  const checks = context.pools.withSession(target, { operation: call.operation, signal }, (session) =>
-    runChecks(session, { findings, startedAt, limitMs }),
+  const checks = context.pools.withSession(
+    target,
+    { operation: call.operation, signal, healthCheck: true },
+    (session) => runChecks(session, { findings, startedAt, limitMs }),
   );
   const failure = await settledWithin(checks, limitMs);
   timeUp.abort();
@@ -72,14 +74,15 @@ async function runChecks(
   { findings, startedAt, limitMs }: { findings: Findings; startedAt: number; limitMs: number },
 ): Promise<void> {
   findings.versionNum = session.versionNum;
-  await session.query("BEGIN READ ONLY");
+  await session.query("BEGIN READ ONLY", [], { read: true });
   findings.connectionTimeMs = performance.now() - startedAt;
-  // The server gives up when we do, so that a slow check does not keep the connection.
+  // The server gives up when we do, so that a slow check does not keep the connection. All of it ends with the
+  // transaction, so that the session needs no cleaning (and it does when the transaction stays open).
   const remainingMs = Math.max(1, Math.ceil(limitMs - findings.connectionTimeMs));
-  await session.query(`SET LOCAL statement_timeout = ${remainingMs}`);
+  await session.query(`SET LOCAL statement_timeout = ${remainingMs}`, [], { read: true });
   findings.reading = await readDatabaseHealth(session, healthLimits);
   findings.databaseSizeBytes = await readDatabaseSize(session);
-  await session.query("COMMIT");
+  await session.query("COMMIT", [], { read: true });
 }
 
 const tookTooLong = new ServiceError("timeout", "The health check took too long.");

@@ -12,11 +12,11 @@ export async function readDatabaseHealth(
   session: Session,
   thresholds: ReadingThresholds,
 ): Promise<DatabaseReading> {
-  const { rows } = await session.query<DatabaseReading>(reading, [
-    thresholds.longTransactionSeconds,
-    thresholds.idleInTransactionSeconds,
-    thresholds.blockedSeconds,
-  ]);
+  const { rows } = await session.query<DatabaseReading>(
+    reading,
+    [thresholds.longTransactionSeconds, thresholds.idleInTransactionSeconds, thresholds.blockedSeconds],
+    { read: true },
+  );
   const row = rows[0];
   if (row === undefined) throw new Error("the health query answered no row");
   return row;
@@ -26,6 +26,8 @@ export async function readDatabaseHealth(
 export async function readDatabaseSize(session: Session): Promise<number> {
   const { rows } = await session.query<{ size: number }>(
     "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())::float8 AS size",
+    [],
+    { read: true },
   );
   return rows[0]?.size ?? 0;
 }

@@ -8,7 +8,7 @@ export interface GroupRoleRow {
 
 /** The roles that cannot log in and are no superusers, system roles included, in byte order of their names. */
 export async function readGroupRoles(session: Session): Promise<GroupRoleRow[]> {
-  const { rows } = await session.query<GroupRoleRow>(groupRoles(""), [], { name: "group_roles" });
+  const { rows } = await session.query<GroupRoleRow>(groupRoles(""), [], { name: "group_roles", read: true });
   return rows;
 }
 
@@ -19,7 +19,7 @@ export async function readGroupRoles(session: Session): Promise<GroupRoleRow[]> 
 export async function readGroupRolesInSchema(session: Session, schemaOid: number): Promise<GroupRoleRow[]> {
   const text = `WITH RECURSIVE ${holdersOf(session.versionNum)}
     ${groupRoles("AND r.oid IN (SELECT h.role FROM holders h)")}`;
-  const { rows } = await session.query<GroupRoleRow>(text, [schemaOid]);
+  const { rows } = await session.query<GroupRoleRow>(text, [schemaOid], { read: true });
   return rows;
 }
 

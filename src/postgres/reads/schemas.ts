@@ -2,13 +2,19 @@ import type { Session } from "../session.ts";
 
 /** Names of the database's own schemas in byte order. `starts_with`, because `_` is a wildcard in LIKE. */
 export async function readSchemaNames(session: Session): Promise<string[]> {
-  const { rows } = await session.query<{ name: string }>(schemaNames, [], { name: "schema_names" });
+  const { rows } = await session.query<{ name: string }>(schemaNames, [], {
+    name: "schema_names",
+    read: true,
+  });
   return rows.map((row) => row.name);
 }
 
 /** The schema's oid, or undefined when there is no such schema. */
 export async function readSchemaOid(session: Session, schema: string): Promise<number | undefined> {
-  const { rows } = await session.query<{ oid: number }>(schemaOid, [schema], { name: "schema_oid" });
+  const { rows } = await session.query<{ oid: number }>(schemaOid, [schema], {
+    name: "schema_oid",
+    read: true,
+  });
   return rows[0]?.oid;
 }
 

@@ -16,7 +16,10 @@ export interface TableRow {
 
 /** The tables of a schema in byte order of their names. A partition is part of its parent if that is in the same schema. */
 export async function readTables(session: Session, schemaOid: number): Promise<TableRow[]> {
-  const { rows } = await session.query<TableRow>(tables, [schemaOid], { name: "tables_of_schema" });
+  const { rows } = await session.query<TableRow>(tables, [schemaOid], {
+    name: "tables_of_schema",
+    read: true,
+  });
   return rows;
 }
 

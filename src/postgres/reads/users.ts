@@ -14,7 +14,7 @@ export interface UserRow {
 
 /** The roles that can log in, and those that are direct members of one of `groups`; in byte order of their names. */
 export async function readUsers(session: Session, groups: readonly string[]): Promise<UserRow[]> {
-  const { rows } = await session.query<UserRow>(users(session.versionNum), [groups]);
+  const { rows } = await session.query<UserRow>(users(session.versionNum), [groups], { read: true });
   return rows;
 }
 
@@ -60,6 +60,7 @@ export async function readSchemaPermissions(
   const { rows } = await session.query<{ name: string; permissions: string[] }>(
     schemaPermissions(session.versionNum),
     [groups, schemaOid],
+    { read: true },
   );
   return new Map(rows.map((row) => [row.name, row.permissions]));
 }
