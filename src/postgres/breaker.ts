@@ -12,7 +12,8 @@ export interface Breaker {
   /** 0 admits the attempt, which must then be judged; else for how long to stay away, in milliseconds. */
   admit(): number;
   succeeded(): void;
-  failed(): void;
+  /** `resetMs` overrides for how long a breaker that opens by this refuses. */
+  failed(resetMs?: number): void;
   /** The attempt said nothing about the instance. */
   undecided(): void;
 }
@@ -51,9 +52,9 @@ export function createBreaker({ threshold, resetMs, clock }: BreakerOptions): Br
       openUntil = undefined;
       probing = false;
     },
-    failed() {
+    failed(ownResetMs = resetMs) {
       failures += 1;
-      if (failures >= threshold) openUntil = clock.now() + resetMs;
+      if (failures >= threshold) openUntil = clock.now() + ownResetMs;
       probing = false;
     },
     undecided() {

@@ -16,19 +16,20 @@ export interface ConnectFailure {
   readonly suspectsMetadata: boolean;
 }
 
+/** The admin's password could not be read; the `cause` says why. */
+export class PasswordUnread extends Error {
+  override readonly name = "PasswordUnread";
+}
+
 /** What a failed attempt to connect means. */
 export function readConnectFailure(cause: unknown, target: Target, user: string): ConnectFailure {
   const state = sqlstateOf(cause);
   if (state !== undefined) return refusedByServer(cause, state, target, user);
+  if (cause instanceof PasswordUnread) return passwordUnread(cause.cause);
   if (cause instanceof ServiceError) {
-    const instanceIsIll = cause.kind === "unavailable" || cause.kind === "timeout";
-    return {
-      error: cause,
-      sqlstate: undefined,
-      retryable: instanceIsIll,
-      blamesInstance: instanceIsIll,
-      suspectsMetadata: false,
-    };
+    // Whoever reports in this form has made its own further attempts.
+    const blamesInstance = cause.kind === "unavailable" || cause.kind === "timeout";
+    return { error: cause, sqlstate: undefined, retryable: false, blamesInstance, suspectsMetadata: false };
   }
   const what = cause instanceof ConnectTimeout ? "did not answer in time" : "could not be reached";
   return {
@@ -38,6 +39,12 @@ export function readConnectFailure(cause: unknown, target: Target, user: string)
     blamesInstance: true,
     suspectsMetadata: true,
   };
+}
+
+function passwordUnread(cause: unknown): ConnectFailure {
+  const error =
+    cause instanceof ServiceError ? cause : unavailable("The admin's password could not be read.", cause);
+  return { error, sqlstate: undefined, retryable: false, blamesInstance: false, suspectsMetadata: false };
 }
 
 /** The breaker of the instance is open: nothing was tried. */

@@ -4,7 +4,7 @@ import { backoffMs } from "./backoff.ts";
 import type { Breaker } from "./breaker.ts";
 import { type Clock, pause } from "./clock.ts";
 import { connect } from "./connect.ts";
-import { type ConnectFailure, readConnectFailure, readRefusal } from "./connect-failure.ts";
+import { type ConnectFailure, PasswordUnread, readConnectFailure, readRefusal } from "./connect-failure.ts";
 import type { Connection } from "./connection.ts";
 import type { AdminPasswords, InstanceAccess } from "./instance-access.ts";
 import type { PoolSettings } from "./pool-settings.ts";
@@ -35,6 +35,8 @@ export type Opened = { readonly connection: Connection } | { readonly failure: C
 
 /** The least time that an attempt gets, where the deadline leaves that much. */
 const leastAttemptMs = 1_000;
+/** A secret that does not match is most likely being rotated: look again before long. */
+const wrongPasswordResetMs = 5_000;
 
 /**
  * Opens a connection, with retries (exponential backoff, full jitter) inside the deadline. A refused password is
@@ -42,11 +44,12 @@ const leastAttemptMs = 1_000;
  */
 export async function openConnection(opener: Opener, request: OpenRequest): Promise<Opened> {
   const { clock, settings, breaker } = opener;
+  let opened: Opened | undefined;
   for (let attempt = 1; ; attempt++) {
     const refusedForMs = breaker.admit();
-    if (refusedForMs > 0) return { failure: readRefusal(request.target, refusedForMs) };
+    if (refusedForMs > 0) return opened ?? { failure: readRefusal(request.target, refusedForMs) };
     const attemptsLeft = Math.max(1, settings.retryAttempts - attempt + 1);
-    const opened = await attemptToOpen(opener, request, attemptsLeft);
+    opened = await attemptToOpen(opener, request, attemptsLeft);
     if ("connection" in opened) return opened;
     const delayMs = backoffMs(attempt, clock);
     if (!opened.failure.retryable || attemptsLeft === 1) return opened;
@@ -71,7 +74,8 @@ async function attemptToOpen(opener: Opener, request: OpenRequest, attemptsLeft:
 }
 
 function judge({ breaker, access, log, onFailure }: Opener, target: Target, failure: ConnectFailure): void {
-  if (failure.blamesInstance) breaker.failed();
+  if (failure.sqlstate === sqlstate.invalidPassword) breaker.failed(wrongPasswordResetMs);
+  else if (failure.blamesInstance) breaker.failed();
   else if (failure.sqlstate === undefined) breaker.undecided();
   else breaker.succeeded();
   if (failure.suspectsMetadata) access.refresh(target);
@@ -93,13 +97,17 @@ async function connectWithPassword(opener: Opener, request: OpenRequest, attempt
     const timeoutMs = Math.max(1, budgetMs - (clock.now() - startedAt));
     return connect({ ...opener, target, signal, password, timeoutMs });
   };
-  const password = await passwords.read(target);
+  const readPassword = () =>
+    passwords.read(target).catch((cause) => {
+      throw new PasswordUnread("the password could not be read", { cause });
+    });
+  const password = await readPassword();
   try {
     return await connectBy(password);
   } catch (error) {
     if (sqlstateOf(error) !== sqlstate.invalidPassword) throw error;
     passwords.forget(target, password);
-    const fresh = await passwords.read(target);
+    const fresh = await readPassword();
     if (fresh === password) throw error;
     return await connectBy(fresh).catch((second) => {
       if (sqlstateOf(second) === sqlstate.invalidPassword) passwords.forget(target, fresh);

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createBreaker } from "../../src/postgres/breaker.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
+
+function makeBreaker(threshold = 5) {
+  const clock = createFakeClock();
+  return { clock, breaker: createBreaker({ threshold, resetMs: 60_000, clock }) };
+}
+
+function fail(breaker: ReturnType<typeof makeBreaker>["breaker"], times: number) {
+  for (let i = 0; i < times; i++) {
+    assert.equal(breaker.admit(), 0);
+    breaker.failed();
+  }
+}
+
+describe("the breaker", () => {
+  it("stays closed below its threshold of consecutive failures", () => {
+    const { breaker } = makeBreaker();
+    fail(breaker, 4);
+    assert.equal(breaker.refusedForMs(), 0);
+    assert.equal(breaker.admit(), 0);
+  });
+
+  it("starts counting again after a success", () => {
+    const { breaker } = makeBreaker();
+    fail(breaker, 4);
+    assert.equal(breaker.isQuiet(), false);
+    breaker.succeeded();
+    assert.equal(breaker.isQuiet(), true);
+    fail(breaker, 4);
+    assert.equal(breaker.admit(), 0);
+  });
+
+  it("refuses for the reset time once the threshold is reached", () => {
+    const { breaker, clock } = makeBreaker();
+    fail(breaker, 5);
+    assert.equal(breaker.admit(), 60_000);
+    clock.advance(45_000);
+    assert.equal(breaker.refusedForMs(), 15_000);
+  });
+
+  it("lets exactly one probe through when the time is over", () => {
+    const { breaker, clock } = makeBreaker();
+    fail(breaker, 5);
+    clock.advance(60_000);
+    assert.equal(breaker.refusedForMs(), 0);
+    assert.equal(breaker.admit(), 0);
+    assert.ok(breaker.admit() > 0);
+  });
+
+  it("closes when the probe succeeds", () => {
+    const { breaker, clock } = makeBreaker();
+    fail(breaker, 5);
+    clock.advance(60_000);
+    breaker.admit();
+    breaker.succeeded();
+    assert.equal(breaker.admit(), 0);
+    assert.equal(breaker.admit(), 0);
+  });
+
+  it("opens again for the whole time when the probe fails", () => {
+    const { breaker, clock } = makeBreaker();
+    fail(breaker, 5);
+    clock.advance(60_000);
+    breaker.admit();
+    breaker.failed();
+    assert.equal(breaker.admit(), 60_000);
+  });
+
+  it("admits another probe after one that decided nothing", () => {
+    const { breaker, clock } = makeBreaker();
+    fail(breaker, 5);
+    clock.advance(60_000);
+    breaker.admit();
+    breaker.undecided();
+    assert.equal(breaker.admit(), 0);
+  });
+
+  it("refuses for a time of its own when the failure says so", () => {
+    const { breaker } = makeBreaker(1);
+    breaker.failed(5_000);
+    assert.equal(breaker.refusedForMs(), 5_000);
+  });
+});
