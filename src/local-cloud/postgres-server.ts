@@ -1,0 +1,221 @@
+import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { QueryResult, QueryResultRow } from "pg";
+import { exists, type Major, preparePostgresBinaries } from "./postgres-binaries.ts";
+import { ADMIN, type Mode, passwordStatement, SUPERUSER } from "./postgres-bootstrap.ts";
+import { querySocket } from "./postgres-client.ts";
+import { type PostgresDirectories, preparePostgresDirectories } from "./postgres-directories.ts";
+import { createUserStatement, escapeName, type NewUser } from "./postgres-principals.ts";
+import { type PostgresProcess, startPostgresProcess } from "./postgres-process.ts";
+import { makeRunDirectory, removeRunDirectory } from "./postgres-run.ts";
+import {
+  assertSameBootstrap,
+  copyTemplate,
+  prepareTemplate,
+  readSuperuserPassword,
+  writeSuperuserPassword,
+} from "./postgres-template.ts";
+
+export interface PostgresServerOptions {
+  readonly major: Major;
+  readonly mode: Mode;
+  /** A data directory to keep; it is made when it does not exist. Without it: a fresh one, removed by `stop`. */
+  readonly directory?: string;
+  /** Survive a crash of the machine (fsync). Default false. */
+  readonly durable?: boolean;
+  readonly maxConnections?: number;
+  /** Default: generated. */
+  readonly adminPassword?: string;
+  /** Default: generated. */
+  readonly superuserPassword?: string;
+  /** More server settings, such as `{ log_statement: "all" }`. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export interface PostgresServer {
+  readonly major: Major;
+  readonly mode: Mode;
+  readonly host: "127.0.0.1";
+  readonly port: number;
+  readonly dataDirectory: string;
+  /** The process id of the running postgres; undefined while it is shut down. */
+  readonly pid: number | undefined;
+  readonly superuserPassword: string;
+  /** As last set here. */
+  readonly adminPassword: string;
+  /** A connection URL; the default database is `postgres`. */
+  superuserUrl(database?: string): string;
+  adminUrl(database?: string): string;
+  setAdminPassword(password: string): Promise<void>;
+  /** Sets any role's password. */
+  setPassword(role: string, password: string): Promise<void>;
+  createUser(user: NewUser): Promise<void>;
+  dropUser(name: string): Promise<void>;
+  createDatabase(name: string): Promise<void>;
+  dropDatabase(name: string): Promise<void>;
+  /** Runs as the superuser, on a connection of its own. Without values, the text may hold several statements. */
+  querySuperuser<Row extends QueryResultRow = Record<string, unknown>>(
+    database: string,
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<QueryResult<Row>>;
+  /** The instance goes down (sessions end with 57P01) and keeps its data; `startAgain` brings it back on its port. */
+  shutDown(): Promise<void>;
+  startAgain(): Promise<void>;
+  /** Ends everything; removes the data directory unless it is to be kept. May be called twice. */
+  stop(): Promise<void>;
+}
+
+/** Starts a PostgreSQL server, bootstrapped like Cloud SQL. Rejects with a ServiceError when it cannot start. */
+export async function startPostgresServer(options: PostgresServerOptions): Promise<PostgresServer> {
+  const directories = await preparePostgresDirectories();
+  const binaries = await preparePostgresBinaries(options.major, directories);
+  const template = await prepareTemplate(options.major, options.mode, binaries, directories);
+  const runDirectory = await makeRunDirectory(directories, options.directory);
+  try {
+    const dataDirectory = await prepareData(options, template, runDirectory);
+    const start = (port?: number) =>
+      startPostgresProcess({
+        postgres: binaries.postgres,
+        dataDirectory,
+        runDirectory,
+        serverUser: directories.serverUser,
+        settings: serverSettings(options),
+        ...(port ? { port } : {}),
+      });
+    const running = await start();
+    try {
+      const passwords = await setPasswords(options, running, dataDirectory, directories);
+      return createServer(options, { dataDirectory, runDirectory, process: running, passwords, start });
+    } catch (error) {
+      await running.stop();
+      throw error;
+    }
+  } catch (error) {
+    await removeRunDirectory(runDirectory);
+    throw error;
+  }
+}
+
+async function prepareData(
+  options: PostgresServerOptions,
+  template: string,
+  runDirectory: string,
+): Promise<string> {
+  const dataDirectory = options.directory ?? join(runDirectory, "data");
+  if (await exists(dataDirectory)) await assertSameBootstrap(dataDirectory, options.major, options.mode);
+  else await copyTemplate(template, dataDirectory);
+  return dataDirectory;
+}
+
+function serverSettings(options: PostgresServerOptions): Record<string, string> {
+  const fast = { fsync: "off", synchronous_commit: "off", full_page_writes: "off" };
+  return {
+    shared_preload_libraries: "pg_stat_statements",
+    max_connections: String(options.maxConnections ?? 100),
+    // Leaves nothing behind in /dev/shm, whatever kills the server.
+    dynamic_shared_memory_type: "mmap",
+    min_wal_size: "32MB",
+    max_wal_size: "1GB",
+    timezone: "UTC",
+    ...(options.durable ? {} : fast),
+    ...options.settings,
+  };
+}
+
+interface Passwords {
+  readonly superuser: string;
+  admin: string;
+}
+
+async function setPasswords(
+  options: PostgresServerOptions,
+  process: PostgresProcess,
+  dataDirectory: string,
+  directories: PostgresDirectories,
+): Promise<Passwords> {
+  const before = await readSuperuserPassword(dataDirectory);
+  const superuser = options.superuserPassword ?? (options.directory ? before : generatePassword());
+  const admin = options.adminPassword ?? generatePassword();
+  const statements = [passwordStatement(SUPERUSER, superuser), passwordStatement(ADMIN, admin)];
+  await querySocket({ ...process, database: "postgres", password: before }, statements.join(";"));
+  await writeSuperuserPassword(dataDirectory, superuser, directories.serverUser);
+  return { superuser, admin };
+}
+
+interface Parts {
+  readonly dataDirectory: string;
+  readonly runDirectory: string;
+  readonly process: PostgresProcess;
+  readonly passwords: Passwords;
+  readonly start: (port: number) => Promise<PostgresProcess>;
+}
+
+function createServer(options: PostgresServerOptions, parts: Parts): PostgresServer {
+  const { dataDirectory, runDirectory, passwords } = parts;
+  const { port, socketDirectory } = parts.process;
+  let running: PostgresProcess | undefined = parts.process;
+  const url = (user: string, password: string, database: string) =>
+    `postgresql://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
+  const abandon = () => {
+    running?.abandon();
+    rmSync(runDirectory, { recursive: true, force: true });
+  };
+  process.once("exit", abandon);
+
+  const server: PostgresServer = {
+    major: options.major,
+    mode: options.mode,
+    host: "127.0.0.1",
+    port,
+    dataDirectory,
+    get pid() {
+      return running?.pid;
+    },
+    superuserPassword: passwords.superuser,
+    get adminPassword() {
+      return passwords.admin;
+    },
+    superuserUrl: (database = "postgres") => url(SUPERUSER, passwords.superuser, database),
+    adminUrl: (database = "postgres") => url(ADMIN, passwords.admin, database),
+    async setAdminPassword(password) {
+      await server.setPassword(ADMIN, password);
+      passwords.admin = password;
+    },
+    async setPassword(role, password) {
+      await server.querySuperuser("postgres", passwordStatement(role, password));
+    },
+    async createUser(user) {
+      await server.querySuperuser("postgres", createUserStatement(user));
+    },
+    async dropUser(name) {
+      await server.querySuperuser("postgres", `DROP ROLE ${escapeName(name)}`);
+    },
+    async createDatabase(name) {
+      await server.querySuperuser("postgres", `CREATE DATABASE ${escapeName(name)} OWNER cloudsqlsuperuser`);
+    },
+    async dropDatabase(name) {
+      await server.querySuperuser("postgres", `DROP DATABASE ${escapeName(name)}`);
+    },
+    querySuperuser: (database, text, values) =>
+      querySocket({ socketDirectory, port, database, password: passwords.superuser }, text, values),
+    async shutDown() {
+      await running?.stop();
+      running = undefined;
+    },
+    async startAgain() {
+      running ??= await parts.start(port);
+    },
+    async stop() {
+      await server.shutDown();
+      process.off("exit", abandon);
+      await removeRunDirectory(runDirectory);
+    },
+  };
+  return server;
+}
+
+function generatePassword(): string {
+  return randomBytes(18).toString("base64url");
+}

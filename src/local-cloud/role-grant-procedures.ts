@@ -1,0 +1,3 @@
+export function roleGrantProcedures(_predefined: readonly string[]): string {
+  return "";
+}
