@@ -1,7 +1,20 @@
-import type { StatementPreview } from "../domain/plan.ts";
+import { expandTemplate, type ManagedRole } from "../domain/managed-role.ts";
+import { parseSchemaName } from "../domain/names.ts";
+import { previewStatements, type StatementPreview } from "../domain/plan.ts";
+import { standardTemplate } from "../domain/role-template.ts";
 import type { Target } from "../domain/target.ts";
+import { ServiceError } from "../errors.ts";
+import { planTaking, readGrantable } from "../postgres/authority.ts";
+import type { Session } from "../postgres/session.ts";
+import { type Applied, applyDecision, type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
-import type { RegistryStatus } from "./registry.ts";
+import { withInstanceLock } from "./instance-lock.ts";
+import { recordChange, recordFailure } from "./record.ts";
+import type { RegistryStatus, RoleRecord } from "./registry.ts";
+import { assertOwnRole } from "./role-names.ts";
+import { planRoles } from "./role-plan.ts";
+import { readRoleState } from "./role-state.ts";
+import { findSchema } from "./schema-lookup.ts";
 
 export interface InitializeInput {
   readonly schema: string;
@@ -20,56 +33,152 @@ export interface InitializeResult {
   readonly warnings: readonly string[];
 }
 
-export interface MembershipInput {
-  readonly schema: string;
-  readonly username: string;
-  /** The full name or a kind such as `reader`. */
-  readonly role: string;
-  readonly dryRun?: boolean;
+interface Initialization {
+  readonly roles: readonly ManagedRole[];
+  readonly existing: ReadonlySet<string>;
+  readonly degraded: ReadonlySet<string>;
 }
 
-export interface MembershipResult {
-  readonly normalizedUsername: string;
-  /** The role's full name. */
-  readonly role: string;
-  readonly changed: boolean;
-  readonly plan?: readonly StatementPreview[];
-  readonly warnings: readonly string[];
-}
+/** A later major than any: knows every privilege that a template may name. */
+const anyMajor = 99;
 
-/** Creates the six standard roles of a schema; existing ones are skipped, or brought to their definition. */
+/**
+ * Creates the six standard roles of a schema, with their privileges on what exists and on what anybody who can create
+ * in the schema makes later. Roles that exist are skipped, or with `forceUpdate` brought to their definition.
+ * `not_found` (schema); `conflict` when a name belongs to somebody else.
+ */
 export async function initializeRoles(
-  _context: Context,
-  _call: Call,
-  _target: Target,
-  _input: InitializeInput,
+  context: Context,
+  call: Call,
+  target: Target,
+  input: InitializeInput,
 ): Promise<InitializeResult> {
-  throw new Error("to come");
+  const schema = parseSchemaName("schema_name", input.schema);
+  expandTemplate(standardTemplate, target.database, schema, anyMajor);
+  const before = await context.registry.read(target);
+  const adoption = {
+    registered: new Set(before?.roles.map((role) => role.name)),
+    force: input.forceUpdate ?? false,
+  };
+  const decide = (session: Session): Promise<Decision<Initialization>> =>
+    decideRoles(session, schema, adoption);
+  if (input.dryRun) {
+    const decision = await planOnly(context, call, target, decide);
+    return { ...describe(context, target, decision), plan: previewStatements(decision.statements) };
+  }
+  const subject = { summary: `initialize the roles of schema ${schema}`, schema };
+  const applied = await recordFailure(context, call, target, subject, () =>
+    withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
+  );
+  const roles = roleRecords(applied);
+  if (applied.statements.length > 0 || !registered(before, roles)) {
+    await recordChange(
+      context,
+      call,
+      target,
+      { ...subject, statements: applied.statements },
+      { upsertRoles: roles },
+    );
+  }
+  return describe(context, target, applied);
 }
 
 /** What the registry knows of a target; undefined when nothing was ever recorded. */
 export async function readRolesStatus(
-  _context: Context,
+  context: Context,
   _call: Call,
-  _target: Target,
+  target: Target,
 ): Promise<RegistryStatus | undefined> {
-  throw new Error("to come");
+  return context.registry.read(target);
 }
 
-export async function assignRole(
-  _context: Context,
-  _call: Call,
-  _target: Target,
-  _input: MembershipInput,
-): Promise<MembershipResult> {
-  throw new Error("to come");
+async function decideRoles(
+  session: Session,
+  schema: string,
+  adoption: { readonly registered: ReadonlySet<string>; readonly force: boolean },
+): Promise<Decision<Initialization>> {
+  await findSchema(session, schema);
+  const major = Math.floor(session.versionNum / 10_000);
+  const roles = expandTemplate(standardTemplate, session.target.database, schema, major);
+  const state = await readRoleState(session, schema, roles);
+  for (const role of roles) {
+    const row = state.roles.get(role.name);
+    if (row !== undefined) assertOwnRole(role, row, adoption);
+  }
+  const existing = new Set(state.roles.keys());
+  if (adoption.force) await assertAdministered(session, [...existing]);
+  const acting = (role: ManagedRole): boolean => adoption.force || !existing.has(role.name);
+  const plan = planRoles(state, roles, acting);
+  const taken = await planTaking(session, plan.actsFor, state.authority);
+  const warnings = [...plan.warnings];
+  if (!adoption.force && existing.size > 0)
+    warnings.push(
+      ...pendingUpdates(
+        planRoles(state, roles, () => true),
+        existing,
+      ),
+    );
+  return {
+    statements: [...plan.preparation, ...taken.take, ...plan.statements, ...taken.giveBack],
+    warnings,
+    result: { roles, existing, degraded: plan.degraded },
+  };
 }
 
-export async function revokeRole(
-  _context: Context,
-  _call: Call,
-  _target: Target,
-  _input: MembershipInput,
-): Promise<MembershipResult> {
-  throw new Error("to come");
+/** A role that the admin does not administer cannot be brought to any definition: say so before touching anything. */
+async function assertAdministered(session: Session, names: readonly string[]): Promise<void> {
+  const grantable = await readGrantable(session, names);
+  const foreign = names.filter((name) => !grantable.has(name));
+  if (foreign.length === 0) return;
+  const because = `${session.user} does not administer ${foreign.join(", ")}`;
+  throw new ServiceError("conflict", `The roles cannot be updated: ${because}.`, {
+    details: { because, roles: foreign, needed: "ADMIN OPTION on each of them (PostgreSQL 16 and later)" },
+  });
+}
+
+function pendingUpdates(plan: ReturnType<typeof planRoles>, existing: ReadonlySet<string>): string[] {
+  const pending = new Set(
+    [...plan.preparation, ...plan.statements]
+      .map((statement) => statement.role ?? "")
+      .filter((r) => existing.has(r)),
+  );
+  if (pending.size === 0) return [];
+  return [`Not as defined: ${[...pending].sort().join(", ")}. Repeat with force_update to repair.`];
+}
+
+function describe(context: Context, target: Target, decision: Decision<Initialization>): InitializeResult {
+  const { roles, existing } = decision.result;
+  const served = new Set(decision.statements.map((statement) => statement.role));
+  const names = roles.map((role) => role.name);
+  return {
+    created: names.filter((name) => !existing.has(name)),
+    updated: names.filter((name) => existing.has(name) && served.has(name)),
+    skipped: names.filter((name) => existing.has(name) && !served.has(name)),
+    total: names.length,
+    documentId: context.registry.documentId(target),
+    warnings: decision.warnings,
+  };
+}
+
+function roleRecords(applied: Applied<Initialization>): RoleRecord[] {
+  const { roles, degraded } = applied.result;
+  const failed = new Set(applied.failedOptional.map(({ statement }) => statement.role));
+  return roles.map((role) => ({
+    name: role.name,
+    kind: role.kind,
+    scope: role.scope,
+    schema: role.schema,
+    template: role.template,
+    version: role.version,
+    checksum: role.checksum,
+    status: degraded.has(role.name) || failed.has(role.name) ? "degraded" : "active",
+    inherits: role.inherits,
+    nativeRoles: role.nativeRoles,
+  }));
+}
+
+/** Whether the registry already says all this: it may lack it when it failed after an earlier commit. */
+function registered(before: RegistryStatus | undefined, roles: readonly RoleRecord[]): boolean {
+  const known = new Map(before?.roles.map((role) => [role.name, role]));
+  return roles.every((role) => known.get(role.name)?.checksum === role.checksum);
 }

@@ -1,0 +1,192 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Plan, previewStatements, type Statement } from "../domain/plan.ts";
+import type { Target } from "../domain/target.ts";
+import { ServiceError } from "../errors.ts";
+import type { Notice, Session } from "../postgres/session.ts";
+import { sqlstate, sqlstateOf } from "../postgres/sqlstate.ts";
+import type { Call, Context } from "./context.ts";
+import { databaseError } from "./database-errors.ts";
+
+/** What an operation wants done, decided from what is. `result` may hold what the answer needs besides the plan. */
+export interface Decision<T> extends Plan {
+  readonly result: T;
+}
+
+/** Reads what is and decides what to do. Runs inside the transaction; it must change nothing itself. */
+export type Decide<T> = (session: Session) => Promise<Decision<T>>;
+
+export interface Applied<T> extends Decision<T> {
+  /** Optional statements that failed, with their SQLSTATE. */
+  readonly failedOptional: readonly { readonly statement: Statement; readonly sqlstate: string }[];
+}
+
+const attempts = 5;
+const firstPauseMs = 50;
+
+/** 40001, 40P01 and 55P03: another transaction was in the way. */
+const retryable: ReadonlySet<string> = new Set([
+  sqlstate.serializationFailure,
+  sqlstate.deadlockDetected,
+  sqlstate.lockNotAvailable,
+]);
+
+/** Where "tuple concurrently updated" (XX000) comes from: two sessions changed the same catalog row. */
+const concurrentUpdate: ReadonlySet<string> = new Set(["simple_heap_update", "simple_heap_delete"]);
+
+/** Decides without changing anything: what a dry run answers. */
+export async function planOnly<T>(
+  context: Context,
+  call: Call,
+  target: Target,
+  decide: Decide<T>,
+): Promise<Decision<T>> {
+  return context.pools.withSession(
+    target,
+    { operation: call.operation, signal: call.signal },
+    async (session) => {
+      await session.query("BEGIN");
+      try {
+        return await decide(session);
+      } catch (error) {
+        throw databaseError(error, "reading the present state");
+      } finally {
+        await session.query("ROLLBACK").catch(() => undefined);
+      }
+    },
+  );
+}
+
+/**
+ * The only code that changes a database. Decides, runs the plan and decides again, all in one transaction: what it
+ * commits is a state in which nothing is left to do. Whatever another transaction got in the way of is rolled back and
+ * done anew from the reading on. The caller holds the instance's lock.
+ */
+export async function applyDecision<T>(
+  context: Context,
+  call: Call,
+  target: Target,
+  decide: Decide<T>,
+): Promise<Applied<T>> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await context.pools.withSession(
+        target,
+        { operation: call.operation, signal: call.signal },
+        (session) => applyOnce(session, decide),
+      );
+    } catch (error) {
+      if (attempt === attempts || !mayRetry(error)) throw databaseError(error, "the change");
+      call.log.info("another transaction was in the way; the change starts anew", { attempt, error });
+      await sleep(firstPauseMs * 2 ** attempt * Math.random(), undefined, { signal: call.signal });
+    }
+  }
+}
+
+async function applyOnce<T>(session: Session, decide: Decide<T>): Promise<Applied<T>> {
+  await session.query("BEGIN");
+  try {
+    const decision = await decide(session);
+    const failedOptional = await runStatements(session, decision.statements);
+    if (decision.statements.length > 0) await assertNothingLeft(session, decide, failedOptional);
+    await commit(session);
+    return { ...decision, failedOptional };
+  } catch (error) {
+    await session.query("ROLLBACK").catch(() => undefined);
+    throw error;
+  }
+}
+
+async function commit(session: Session): Promise<void> {
+  try {
+    await session.query("COMMIT");
+  } catch (error) {
+    if (sqlstateOf(error) !== undefined) throw error;
+    throw new ServiceError(
+      "unavailable",
+      "The connection was lost during COMMIT: the change may or may not have been made. Repeat the call to find out; it does nothing twice.",
+      { cause: error, retryAfterS: 1, details: { outcome: "unknown" } },
+    );
+  }
+}
+
+async function runStatements(
+  session: Session,
+  statements: readonly Statement[],
+): Promise<{ statement: Statement; sqlstate: string }[]> {
+  const failed: { statement: Statement; sqlstate: string }[] = [];
+  for (const statement of statements) {
+    const state = statement.optional
+      ? await runOptional(session, statement)
+      : await runRequired(session, statement);
+    if (state !== undefined) failed.push({ statement, sqlstate: state });
+  }
+  return failed;
+}
+
+async function runRequired(session: Session, statement: Statement): Promise<undefined> {
+  try {
+    const { notices } = await session.query(statement.text);
+    assertEffect(statement, notices);
+  } catch (error) {
+    if (mayRetry(error)) throw error;
+    throw databaseError(error, statement.description, { statement: statement.preview, rolled_back: true });
+  }
+}
+
+async function runOptional(session: Session, statement: Statement): Promise<string | undefined> {
+  await session.query("SAVEPOINT optional_step");
+  try {
+    await runRequired(session, statement);
+    await session.query("RELEASE SAVEPOINT optional_step");
+    return undefined;
+  } catch (error) {
+    if (mayRetry(error) || !(error instanceof ServiceError)) throw error;
+    await session.query("ROLLBACK TO SAVEPOINT optional_step");
+    const state = error.details.sqlstate;
+    return typeof state === "string" ? state : "";
+  }
+}
+
+/**
+ * GRANT and REVOKE can succeed doing nothing and only warn: 01007 and 01006 when the grantor has no right to the
+ * privilege, 01000 when another grantor's membership was to be revoked.
+ */
+function assertEffect(statement: Statement, notices: readonly Notice[]): void {
+  const empty = notices.find(
+    ({ code }) =>
+      code === sqlstate.privilegeNotGranted ||
+      code === sqlstate.privilegeNotRevoked ||
+      code === sqlstate.warning,
+  );
+  if (empty === undefined) return;
+  throw new ServiceError("conflict", `PostgreSQL accepted, and did nothing: ${statement.description}.`, {
+    cause: new Error(`${empty.code}: ${empty.message}`),
+    details: { sqlstate: empty.code, statement: statement.preview, rolled_back: true },
+  });
+}
+
+async function assertNothingLeft<T>(
+  session: Session,
+  decide: Decide<T>,
+  failedOptional: readonly { readonly statement: Statement }[],
+): Promise<void> {
+  const expected = new Set(failedOptional.map(({ statement }) => statement.text));
+  const left = (await decide(session)).statements.filter((statement) => !expected.has(statement.text));
+  if (left.length === 0) return;
+  throw new ServiceError(
+    "conflict",
+    "The change was undone: after it, the database was not as it should be.",
+    {
+      details: { rolled_back: true, still_to_do: previewStatements(left).slice(0, 20) },
+    },
+  );
+}
+
+function mayRetry(error: unknown): boolean {
+  const state = sqlstateOf(error);
+  if (state === undefined) return false;
+  if (retryable.has(state)) return true;
+  const { routine, schema } = error as { routine?: string; schema?: string };
+  if (state === sqlstate.internalError) return concurrentUpdate.has(routine ?? "");
+  return state === sqlstate.uniqueViolation && schema === "pg_catalog";
+}

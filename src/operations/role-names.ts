@@ -1,0 +1,70 @@
+import {
+  type ManagedRole,
+  managedRoleName,
+  parseRoleMark,
+  type RoleMark,
+  samePlace,
+} from "../domain/managed-role.ts";
+import { isSystemRole, parseIdentifier } from "../domain/names.ts";
+import { standardTemplate } from "../domain/role-template.ts";
+import type { Target } from "../domain/target.ts";
+import { invalidField, ServiceError } from "../errors.ts";
+import type { RoleRow } from "../postgres/role-catalog.ts";
+
+/** The full name of a role that was given as such or by its kind. */
+export function fullRoleName(target: Target, schema: string, role: string): string {
+  const template = standardTemplate.roles.find((one) => one.kind === role);
+  const name = template === undefined ? role : managedRoleName(template, target.database, schema);
+  parseIdentifier("role_name", name);
+  if (isSystemRole(name)) {
+    throw invalidField(
+      "role_name",
+      "is a role of PostgreSQL or Cloud SQL, which this service does not grant",
+    );
+  }
+  return name;
+}
+
+/** Where a role belongs, for people. */
+export function describePlace(mark: RoleMark): string {
+  const schema = mark.schema === null ? "" : `schema ${JSON.stringify(mark.schema)} of `;
+  return `${schema}database ${JSON.stringify(mark.database)}`;
+}
+
+/** Attributes that no managed role may have; the admin cannot take the first three away. */
+export function unsafeAttributes(row: RoleRow): string[] {
+  const attributes: readonly (readonly [string, boolean])[] = [
+    ["SUPERUSER", row.isSuperuser],
+    ["REPLICATION", row.canReplicate],
+    ["BYPASSRLS", row.bypassesRls],
+    ["CREATEROLE", row.canCreateRole],
+    ["CREATEDB", row.canCreateDb],
+    ["LOGIN", row.canLogin],
+  ];
+  return attributes.filter(([, has]) => has).map(([name]) => name);
+}
+
+export interface Adoption {
+  /** Names that the target's registry lists: they are its own, whatever became of their mark. */
+  readonly registered: ReadonlySet<string>;
+  readonly force: boolean;
+}
+
+/**
+ * Refuses to touch a role that is another target's, somebody's login, or of unknown origin: names of the standard
+ * roles are ambiguous between databases and schemas of an instance. `force` adopts a plain group role without a mark.
+ */
+export function assertOwnRole(role: ManagedRole, row: RoleRow, adoption: Adoption): void {
+  const mark = parseRoleMark(row.comment);
+  const refuse = (because: string): never => {
+    throw new ServiceError("conflict", `Role ${JSON.stringify(role.name)} is not touched: ${because}.`, {
+      details: { role: role.name, because },
+    });
+  };
+  if (mark !== undefined && !samePlace(mark, role)) refuse(`it belongs to ${describePlace(mark)}`);
+  const unsafe = unsafeAttributes(row);
+  if (row.isSuperuser || row.canReplicate || row.bypassesRls) refuse(`it has the attribute ${unsafe[0]}`);
+  if (mark !== undefined || adoption.registered.has(role.name)) return;
+  if (unsafe.length > 0) refuse(`it was made elsewhere and has the attribute ${unsafe.join(", ")}`);
+  if (!adoption.force) refuse("it was made elsewhere; repeat with force_update to adopt it");
+}

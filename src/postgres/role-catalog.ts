@@ -1,0 +1,79 @@
+import type { Session } from "./session.ts";
+import { membershipOptionsSince } from "./statements/memberships.ts";
+
+/** A role as pg_roles has it. */
+export interface RoleRow {
+  readonly name: string;
+  readonly canLogin: boolean;
+  readonly isSuperuser: boolean;
+  readonly canCreateRole: boolean;
+  readonly canCreateDb: boolean;
+  readonly canReplicate: boolean;
+  readonly bypassesRls: boolean;
+  readonly inherits: boolean;
+  readonly comment: string | null;
+  /** The roles that it is a direct member of: what tells an IAM principal (see `iamKind`). */
+  readonly memberOf: readonly string[];
+}
+
+const roleColumns = `
+  r.rolname::text AS name, r.rolcanlogin AS "canLogin", r.rolsuper AS "isSuperuser",
+  r.rolcreaterole AS "canCreateRole", r.rolcreatedb AS "canCreateDb", r.rolreplication AS "canReplicate",
+  r.rolbypassrls AS "bypassesRls", r.rolinherit AS inherits,
+  shobj_description(r.oid, 'pg_authid') AS comment,
+  ARRAY (SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+          WHERE m.member = r.oid ORDER BY 1) AS "memberOf"`;
+
+/** The roles of these names that exist, by name. */
+export async function readRoles(session: Session, names: readonly string[]): Promise<Map<string, RoleRow>> {
+  const { rows } = await session.query<RoleRow>(
+    `SELECT ${roleColumns} FROM pg_roles r WHERE r.rolname::text = ANY ($1::text[])`,
+    [names],
+  );
+  return new Map(rows.map((row) => [row.name, row]));
+}
+
+/** All roles whose comment starts with a prefix. */
+export async function readRolesByComment(session: Session, prefix: string): Promise<RoleRow[]> {
+  const { rows } = await session.query<RoleRow>(
+    `SELECT ${roleColumns} FROM pg_shdescription d JOIN pg_roles r ON r.oid = d.objoid
+      WHERE d.classoid = 'pg_authid'::regclass AND starts_with(d.description, $1::text)
+      ORDER BY r.rolname`,
+    [prefix],
+  );
+  return rows;
+}
+
+/** A row of pg_auth_members. Before 16 a membership has one row, whoever granted it. */
+export interface Membership {
+  readonly role: string;
+  readonly member: string;
+  readonly grantor: string;
+  readonly admin: boolean;
+  readonly inherit: boolean;
+  readonly set: boolean;
+}
+
+/** The memberships whose role or whose member is one of the names given (an empty list matches nothing). */
+export async function readMemberships(
+  session: Session,
+  by: { readonly roles?: readonly string[]; readonly members?: readonly string[] },
+): Promise<Membership[]> {
+  const options =
+    session.versionNum >= membershipOptionsSince
+      ? "m.inherit_option AS inherit, m.set_option AS set"
+      : "u.rolinherit AS inherit, true AS set";
+  const { rows } = await session.query<Membership>(
+    `SELECT g.rolname::text AS role, u.rolname::text AS member, coalesce(b.rolname::text, '') AS grantor,
+            m.admin_option AS admin, ${options}
+       FROM pg_auth_members m
+       JOIN pg_roles g ON g.oid = m.roleid
+       JOIN pg_roles u ON u.oid = m.member
+       LEFT JOIN pg_roles b ON b.oid = m.grantor
+      WHERE ($1::text[] IS NULL OR g.rolname::text = ANY ($1::text[]))
+        AND ($2::text[] IS NULL OR u.rolname::text = ANY ($2::text[]))
+      ORDER BY 1, 2, 3`,
+    [by.roles ?? null, by.members ?? null],
+  );
+  return rows;
+}

@@ -1,0 +1,235 @@
+import type { ManagedRole } from "../domain/managed-role.ts";
+import { type ObjectType, objectTypes, type SchemaObjectType } from "../domain/role-template.ts";
+import type { Session } from "./session.ts";
+import type { GrantObject } from "./statements/privileges.ts";
+
+export interface SchemaRow {
+  readonly name: string;
+  readonly owner: string;
+}
+
+/** A schema; undefined when there is none of that name. */
+export async function readSchema(session: Session, name: string): Promise<SchemaRow | undefined> {
+  const { rows } = await session.query<SchemaRow>(
+    `SELECT n.nspname::text AS name, pg_get_userbyid(n.nspowner)::text AS owner
+       FROM pg_namespace n WHERE n.nspname::text = $1::text`,
+    [name],
+  );
+  return rows[0];
+}
+
+/**
+ * The roles that can create in a schema now, or that will once `future` roles may: all that hold CREATE by owning,
+ * by grant, by inheritance or through PUBLIC, without superusers and without PostgreSQL's and Cloud SQL's own roles
+ * (cloudsqlsuperuser counts: databases belong to it and its members can act as it).
+ */
+export async function readCreators(
+  session: Session,
+  schema: string,
+  future: readonly string[] = [],
+): Promise<string[]> {
+  const { rows } = await session.query<{ name: string }>(
+    `SELECT r.rolname::text AS name
+       FROM pg_roles r, pg_namespace n
+      WHERE n.nspname::text = $1::text
+        AND NOT r.rolsuper
+        AND NOT starts_with(r.rolname::text, 'pg_')
+        AND (NOT starts_with(r.rolname::text, 'cloudsql') OR r.rolname = 'cloudsqlsuperuser')
+        AND (has_schema_privilege(r.oid, n.oid, 'CREATE')
+             OR EXISTS (SELECT FROM pg_roles f
+                         WHERE f.rolname::text = ANY ($2::text[]) AND pg_has_role(r.oid, f.oid, 'USAGE')))
+      ORDER BY 1`,
+    [schema, future],
+  );
+  return rows.map((row) => row.name);
+}
+
+/** Objects of one type on which one role lacks the same privileges, or holds the same ones beyond its definition. */
+export interface PrivilegeGap {
+  readonly action: "grant" | "revoke";
+  readonly role: string;
+  readonly objectType: ObjectType;
+  readonly privileges: readonly string[];
+  readonly owner: string;
+  /** PUBLIC holds all of them, so that the role has them in effect. */
+  readonly publicHolds: boolean;
+  readonly objects: readonly GrantObject[];
+}
+
+interface GapRow extends Omit<PrivilegeGap, "objects"> {
+  readonly names: string[];
+  readonly arguments: (string | null)[];
+}
+
+/**
+ * What a schema holds, by type: relations, sequences, routines and types with owner and ACL, the schema itself and
+ * the database. Left out: what belongs to an extension, row types of tables, arrays and multiranges (which take no
+ * privileges). `$1` is the schema's name.
+ */
+const schemaObjects = `
+  SELECT 'database' AS type, d.oid, d.datname::text AS name, NULL::text AS arguments, d.datdba AS owner,
+         coalesce(d.datacl, acldefault('d', d.datdba)) AS acl
+    FROM pg_database d WHERE d.datname = current_database()
+  UNION ALL
+  SELECT 'schema', n.oid, n.nspname::text, NULL, n.nspowner, coalesce(n.nspacl, acldefault('n', n.nspowner))
+    FROM pg_namespace n WHERE n.nspname::text = $1::text
+  UNION ALL
+  SELECT CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END, c.oid, c.relname::text, NULL, c.relowner,
+         coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+   WHERE n.nspname::text = $1::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+     AND NOT EXISTS (SELECT FROM pg_depend e
+                      WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+  UNION ALL
+  SELECT 'routine', p.oid, p.proname::text, pg_get_function_identity_arguments(p.oid), p.proowner,
+         coalesce(p.proacl, acldefault('f', p.proowner))
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+   WHERE n.nspname::text = $1::text
+     AND NOT EXISTS (SELECT FROM pg_depend e
+                      WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e')
+  UNION ALL
+  SELECT 'type', t.oid, t.typname::text, NULL, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
+    FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+   WHERE n.nspname::text = $1::text AND t.typtype IN ('b', 'c', 'd', 'e', 'r') AND t.typelem = 0
+     AND (t.typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
+     AND NOT EXISTS (SELECT FROM pg_depend e
+                      WHERE e.classid = 'pg_type'::regclass AND e.objid = t.oid AND e.deptype = 'e')`;
+
+/**
+ * Compares what roles hold on a schema's objects with their definitions, in one query whatever the number of
+ * objects. Roles that do not exist yet lack everything. The objects' owners are held to own what they own.
+ */
+export async function readPrivilegeGaps(
+  session: Session,
+  schema: string,
+  roles: readonly ManagedRole[],
+): Promise<PrivilegeGap[]> {
+  const wanted = roles.flatMap((role) =>
+    objectTypes.flatMap((type) => {
+      const privileges = role.privileges[type] ?? [];
+      return privileges.length > 0
+        ? privileges.map((one) => [role.name, type, one])
+        : [[role.name, type, null]];
+    }),
+  );
+  const { rows } = await session.query<GapRow>(
+    `WITH objects AS MATERIALIZED (${schemaObjects}),
+     wanted AS (
+       SELECT w.role, w.type, r.oid AS role_oid,
+              coalesce(array_agg(w.privilege) FILTER (WHERE w.privilege IS NOT NULL), '{}') AS privileges
+         FROM unnest($2::text[], $3::text[], $4::text[]) AS w (role, type, privilege)
+         LEFT JOIN pg_roles r ON r.rolname::text = w.role
+        GROUP BY 1, 2, 3),
+     held AS (
+       SELECT o.type, o.oid, a.grantee, array_agg(DISTINCT a.privilege_type) AS privileges
+         FROM objects o, aclexplode(o.acl) a
+        WHERE a.grantee = 0 OR a.grantee IN (SELECT role_oid FROM wanted)
+        GROUP BY 1, 2, 3),
+     compared AS (
+       SELECT w.role, o.type, o.name, o.arguments, o.owner,
+              ARRAY (SELECT unnest(w.privileges) EXCEPT SELECT unnest(h.privileges) ORDER BY 1) AS missing,
+              CASE WHEN o.type <> 'database'
+                   THEN ARRAY (SELECT unnest(h.privileges) EXCEPT SELECT unnest(w.privileges) ORDER BY 1)
+                   ELSE '{}' END AS spurious,
+              coalesce(p.privileges, '{}') AS public_privileges
+         FROM objects o
+         JOIN wanted w ON w.type = o.type
+         LEFT JOIN held h ON h.type = o.type AND h.oid = o.oid AND h.grantee = w.role_oid
+         LEFT JOIN held p ON p.type = o.type AND p.oid = o.oid AND p.grantee = 0
+        WHERE w.role_oid IS DISTINCT FROM o.owner),
+     gaps AS (
+       SELECT 'grant' AS action, missing AS privileges, * FROM compared WHERE missing <> '{}'
+       UNION ALL
+       SELECT 'revoke', spurious, * FROM compared WHERE spurious <> '{}')
+     SELECT action, role, type AS "objectType", privileges, pg_get_userbyid(owner)::text AS owner,
+            privileges <@ public_privileges AS "publicHolds",
+            array_agg(name ORDER BY name, arguments) AS names,
+            array_agg(arguments ORDER BY name, arguments) AS arguments
+       FROM gaps GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1 DESC, 2, 3, 4, 5`,
+    [schema, wanted.map((w) => w[0]), wanted.map((w) => w[1]), wanted.map((w) => w[2])],
+  );
+  return rows.map(({ names, arguments: signatures, ...gap }) => ({
+    ...gap,
+    objects: names.map((name, at) => ({ name, arguments: signatures[at] ?? null })),
+  }));
+}
+
+/** Who owns objects of each type in a schema, those of extensions included; superusers' objects can't be granted on. */
+export async function readObjectOwners(session: Session, schema: string): Promise<Map<ObjectType, string[]>> {
+  const { rows } = await session.query<{ type: ObjectType; owners: string[] }>(
+    `SELECT o.type, array_agg(DISTINCT pg_get_userbyid(o.owner)::text) AS owners
+       FROM (SELECT CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END AS type, c.relowner AS owner
+               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+              WHERE n.nspname::text = $1::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+             UNION ALL
+             SELECT 'routine', p.proowner FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+              WHERE n.nspname::text = $1::text) o
+      GROUP BY 1`,
+    [schema],
+  );
+  return new Map(rows.map((row) => [row.type, row.owners]));
+}
+
+/** One grantee's default privileges on one creator's future objects of one type. */
+export interface DefaultPrivilege {
+  readonly creator: string;
+  readonly objectType: SchemaObjectType;
+  readonly grantee: string;
+  readonly privileges: readonly string[];
+}
+
+/** The default privileges in a schema that grantees hold. */
+export async function readDefaultPrivileges(
+  session: Session,
+  schema: string,
+  grantees: readonly string[],
+): Promise<DefaultPrivilege[]> {
+  const { rows } = await session.query<DefaultPrivilege>(
+    `SELECT pg_get_userbyid(d.defaclrole)::text AS creator, g.rolname::text AS grantee,
+            CASE d.defaclobjtype WHEN 'r' THEN 'table' WHEN 'S' THEN 'sequence'
+                                 WHEN 'f' THEN 'routine' ELSE 'type' END AS "objectType",
+            array_agg(a.privilege_type ORDER BY a.privilege_type) AS privileges
+       FROM pg_default_acl d
+       JOIN pg_namespace n ON n.oid = d.defaclnamespace
+      CROSS JOIN aclexplode(d.defaclacl) a
+       JOIN pg_roles g ON g.oid = a.grantee
+      WHERE n.nspname::text = $1::text AND g.rolname::text = ANY ($2::text[])
+        AND d.defaclobjtype IN ('r', 'S', 'f', 'T')
+      GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
+    [schema, grantees],
+  );
+  return rows;
+}
+
+/** The relations of extensions that are installed in this database, and whether PUBLIC may read them. */
+export interface ExtensionRelation {
+  readonly extension: string;
+  readonly schema: string;
+  readonly name: string;
+  readonly owner: string;
+  readonly readers: readonly string[];
+  readonly publicReads: boolean;
+}
+
+export async function readExtensionRelations(
+  session: Session,
+  extensions: readonly string[],
+): Promise<ExtensionRelation[]> {
+  const { rows } = await session.query<ExtensionRelation>(
+    `SELECT e.extname::text AS extension, n.nspname::text AS schema, c.relname::text AS name,
+            pg_get_userbyid(c.relowner)::text AS owner,
+            ARRAY (SELECT pg_get_userbyid(a.grantee)::text FROM aclexplode(c.relacl) a
+                    WHERE a.privilege_type = 'SELECT' AND a.grantee <> 0) AS readers,
+            EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.privilege_type = 'SELECT' AND a.grantee = 0)
+              AS "publicReads"
+       FROM pg_extension e
+       JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+                       AND d.classid = 'pg_class'::regclass AND d.deptype = 'e'
+       JOIN pg_class c ON c.oid = d.objid AND c.relkind IN ('r', 'v')
+       JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE e.extname::text = ANY ($1::text[])
+      ORDER BY 1, 2, 3`,
+    [extensions],
+  );
+  return rows;
+}
