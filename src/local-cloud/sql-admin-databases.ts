@@ -24,8 +24,7 @@ interface ListedDatabase {
 }
 
 async function readDatabases(server: ManagedServer): Promise<ListedDatabase[]> {
-  const { rows } = await server.querySuperuser("postgres", listDatabases);
-  return rows as unknown as ListedDatabase[];
+  return (await server.querySuperuser<ListedDatabase>("postgres", listDatabases)).rows;
 }
 
 async function readDatabase(server: ManagedServer, name: string): Promise<ListedDatabase> {

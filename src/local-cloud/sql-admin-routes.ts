@@ -1,28 +1,12 @@
+import type { PostgresServer } from "./postgres-server.ts";
 import type { InstanceFacts } from "./sql-admin-instances.ts";
 import type { Operation, Operations, OperationType } from "./sql-admin-operations.ts";
 
-/** A user as the Admin API creates one in the database; names are normalised already. */
-export interface DatabaseUser {
-  readonly name: string;
-  readonly type: UserType;
-  readonly password?: string;
-  readonly databaseRoles?: readonly string[];
-}
-
-export type UserType = "BUILT_IN" | "CLOUD_IAM_USER" | "CLOUD_IAM_SERVICE_ACCOUNT" | "CLOUD_IAM_GROUP";
-
 /** What the API does to an instance's PostgreSQL server, as its superuser. */
-export interface ManagedServer {
-  createUser(user: DatabaseUser): Promise<unknown>;
-  dropUser(name: string): Promise<unknown>;
-  createDatabase(name: string): Promise<unknown>;
-  dropDatabase(name: string): Promise<unknown>;
-  querySuperuser(
-    database: string,
-    text: string,
-    values?: unknown[],
-  ): Promise<{ readonly rows: Record<string, unknown>[] }>;
-}
+export type ManagedServer = Pick<
+  PostgresServer,
+  "createUser" | "dropUser" | "setPassword" | "createDatabase" | "dropDatabase" | "querySuperuser"
+>;
 
 export interface AdminInstance extends InstanceFacts {
   readonly server: ManagedServer;

@@ -1,14 +1,13 @@
-import { ident, identList, literal } from "../postgres/sql.ts";
+import { ident, identList } from "../postgres/sql.ts";
 import { iamDatabaseLogin } from "./access-tokens.ts";
+import type { NewUser, UserType } from "./postgres-principals.ts";
 import { AdminApiError, invalidRequest } from "./sql-admin-errors.ts";
 import {
   type AdminInstance,
   type AdminRequest,
   type AdminRoute,
-  type DatabaseUser,
   type ManagedServer,
   startMutation,
-  type UserType,
 } from "./sql-admin-routes.ts";
 
 const userTypes: readonly UserType[] = [
@@ -42,8 +41,7 @@ interface ListedUser {
 }
 
 async function readUsers(server: ManagedServer): Promise<ListedUser[]> {
-  const { rows } = await server.querySuperuser("postgres", listUsers);
-  return rows as unknown as ListedUser[];
+  return (await server.querySuperuser<ListedUser>("postgres", listUsers)).rows;
 }
 
 async function readUser(server: ManagedServer, name: string): Promise<ListedUser> {
@@ -67,7 +65,7 @@ function describeUser(user: ListedUser, instance: AdminInstance): Record<string,
   };
 }
 
-function parseUser(body: Readonly<Record<string, unknown>>): DatabaseUser {
+function parseUser(body: Readonly<Record<string, unknown>>): NewUser {
   const { name, password, databaseRoles } = body;
   const type = userTypes.find((each) => each === (body.type ?? "BUILT_IN"));
   if (!type) throw invalidRequest(`Invalid user type: ${String(body.type)}`);
@@ -151,7 +149,7 @@ async function updateUser(request: AdminRequest): Promise<unknown> {
   await assertRolesExist(server, wanted);
   const spurious = user.roles.filter((role) => !wanted.includes(role) && !role.startsWith("cloudsqliam"));
   return startMutation(request, "UPDATE_USER", async () => {
-    if (password) await setPassword(server, user.name, password);
+    if (password) await server.setPassword(user.name, password);
     if (wanted.length > 0) {
       await server.querySuperuser("postgres", `GRANT ${identList(wanted)} TO ${ident(user.name)}`);
     }
@@ -159,10 +157,6 @@ async function updateUser(request: AdminRequest): Promise<unknown> {
       await server.querySuperuser("postgres", `REVOKE ${identList(spurious)} FROM ${ident(user.name)}`);
     }
   });
-}
-
-async function setPassword(server: ManagedServer, name: string, password: string): Promise<void> {
-  await server.querySuperuser("postgres", `ALTER ROLE ${ident(name)} PASSWORD ${literal(password)}`);
 }
 
 function parseNameParameter(query: URLSearchParams): string {
