@@ -1,0 +1,278 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { ServiceError } from "../../src/errors.ts";
+import { createInstanceAccess, type InstanceAccessOptions } from "../../src/google/connector.ts";
+import { silentLog } from "../../src/log.ts";
+import { type InstanceRig, type RigInstance, sayTo, startInstanceRig } from "../support/instance-rig.ts";
+import { until } from "../support/until.ts";
+
+type Access = ReturnType<typeof createInstanceAccess>;
+
+let rig: InstanceRig;
+let orders: RigInstance;
+let billing: RigInstance;
+const opened: Access[] = [];
+const timeoutMs = 5_000;
+
+before(async () => {
+  rig = await startInstanceRig(["orders-db", "billing-db"]);
+  [orders, billing] = rig.instances as [RigInstance, RigInstance];
+});
+
+afterEach(async () => {
+  Object.assign(rig.api.faults, {
+    delayMs: 0,
+    status: undefined,
+    resetting: false,
+    certificateLifetimeMs: undefined,
+  });
+  await rig.api.resume();
+  for (const access of opened.splice(0)) await access.close();
+});
+
+after(() => rig.stop());
+
+function createAccess(options: Partial<InstanceAccessOptions> = {}): Access {
+  const access = createInstanceAccess({
+    sqlAdminEndpoint: rig.api.url,
+    ipType: "PRIVATE",
+    log: silentLog,
+    limitRateIntervalMs: 50,
+    ...options,
+  });
+  opened.push(access);
+  return access;
+}
+
+async function connect(access: Access, { instance }: RigInstance) {
+  const openStream = await access.openStream(instance, { timeoutMs });
+  return openStream();
+}
+
+async function assertEchoes(access: Access, instance: RigInstance): Promise<void> {
+  const stream = await connect(access, instance);
+  try {
+    assert.equal(await sayTo(stream, "hello"), "hello");
+  } finally {
+    stream.destroy();
+  }
+}
+
+async function assertFails(work: Promise<unknown>, kind: string, resource?: string): Promise<ServiceError> {
+  const error = await work.then(
+    () => assert.fail("it should have failed"),
+    (reason) => reason,
+  );
+  assert.ok(error instanceof ServiceError, String(error));
+  assert.equal(error.kind, kind, error.message);
+  assert.equal(error.details.resource, resource);
+  return error;
+}
+
+/** Long enough for the timers and promises of a library to have run, had they been left. */
+async function letTimersRun(): Promise<void> {
+  const startedAt = performance.now();
+  await until(() => performance.now() - startedAt > 150);
+}
+
+test("a connection reaches the instance through the connector", async () => {
+  const access = createAccess();
+  await assertEchoes(access, orders);
+});
+
+test("simultaneous first calls share one look-up", async () => {
+  const access = createAccess();
+  const before = orders.certificates();
+  await Promise.all(Array.from({ length: 20 }, () => assertEchoes(access, orders)));
+  assert.equal(orders.certificates() - before, 1);
+});
+
+test("closing after a failed look-up leaves no unhandled rejection", async () => {
+  const access = createAccess();
+  rig.api.faults.status = 403;
+  await assertFails(access.openStream(orders.instance, { timeoutMs }), "unavailable");
+  await access.close();
+  await letTimersRun();
+});
+
+test("an instance whose refresh failed before any connection was made recovers", async () => {
+  const access = createAccess();
+  const openStream = await access.openStream(orders.instance, { timeoutMs });
+  await orders.proxy.setBehaviour("refusing");
+  await rig.api.pause();
+  await assert.rejects(sayTo(openStream(), "hello"));
+  access.refresh(orders.instance);
+  await assert.rejects(sayTo(await connect(access, orders), "hello"));
+  await letTimersRun();
+  await rig.api.resume();
+  await orders.proxy.setBehaviour("ok");
+  await orders.failOver();
+  access.refresh(orders.instance);
+  await until(() =>
+    assertEchoes(access, orders).then(
+      () => true,
+      () => access.refresh(orders.instance),
+    ),
+  );
+});
+
+test("certificates of a second do not end the process, and are renewed only when a connection is wanted", async () => {
+  const access = createAccess();
+  rig.api.faults.certificateLifetimeMs = 2_000;
+  const before = orders.certificates();
+  await assertEchoes(access, orders);
+  await letTimersRun();
+  assert.equal(orders.certificates() - before, 1);
+  await until(async () => {
+    await assertEchoes(access, orders);
+    return orders.certificates() - before >= 2;
+  });
+});
+
+test("an expired certificate is never used", async () => {
+  const access = createAccess();
+  rig.api.faults.certificateLifetimeMs = 1_000;
+  const openStream = await access.openStream(orders.instance, { timeoutMs });
+  openStream().destroy();
+  const startedAt = Date.now();
+  await until(() => Date.now() - startedAt > 2_000);
+  await assertEchoes(access, orders);
+});
+
+test("closing while a look-up runs, or waits for the rate limit, neither hangs nor rejects later", async () => {
+  const access = createAccess({ limitRateIntervalMs: 60_000 });
+  await assertEchoes(access, orders);
+  access.refresh(orders.instance);
+  rig.api.faults.delayMs = 300;
+  const waiting = assertFails(access.openStream(orders.instance, { timeoutMs }), "unavailable");
+  const looking = assertFails(access.openStream(billing.instance, { timeoutMs }), "unavailable");
+  const startedAt = performance.now();
+  await access.close();
+  await Promise.all([waiting, looking]);
+  assert.ok(performance.now() - startedAt < 200);
+  await assertFails(access.openStream(orders.instance, { timeoutMs }), "unavailable");
+  await access.close();
+  await letTimersRun();
+});
+
+test("a failed look-up is not answered again once the Admin API is back", async () => {
+  const access = createAccess();
+  await rig.api.pause();
+  await assertFails(access.openStream(orders.instance, { timeoutMs }), "unavailable");
+  await rig.api.resume();
+  await assertEchoes(access, orders);
+});
+
+test("a failover inside the rate limit's window takes no longer than the window", async () => {
+  const access = createAccess({ limitRateIntervalMs: 500 });
+  await assertEchoes(access, orders);
+  await orders.failOver();
+  const startedAt = performance.now();
+  await assert.rejects(assertEchoes(access, orders));
+  access.refresh(orders.instance);
+  await assertEchoes(access, orders);
+  assert.ok(performance.now() - startedAt < 2_000, `${performance.now() - startedAt} ms`);
+});
+
+test("a look-up that hangs is given up in time, and the next one starts afresh", async () => {
+  const access = createAccess({ lookupTimeoutMs: 400 });
+  rig.api.faults.delayMs = 3_000;
+  const startedAt = performance.now();
+  await assertFails(access.openStream(orders.instance, { timeoutMs: 100 }), "timeout");
+  assert.ok(performance.now() - startedAt < 300);
+  await assertFails(access.openStream(orders.instance, { timeoutMs }), "timeout");
+  rig.api.faults.delayMs = 0;
+  await assertEchoes(access, orders);
+  assert.ok(performance.now() - startedAt < 2_500);
+});
+
+test("with the Admin API down, connections go on working and new ones are made with what is known", async () => {
+  const access = createAccess();
+  const stream = await connect(access, orders);
+  assert.equal(await sayTo(stream, "one"), "one");
+  await rig.api.pause();
+  assert.equal(await sayTo(stream, "two"), "two");
+  await assertEchoes(access, orders);
+  access.refresh(orders.instance);
+  await assertEchoes(access, orders);
+  stream.destroy();
+});
+
+test("an instance that cannot be looked up does not hinder another", async () => {
+  const access = createAccess();
+  await assertEchoes(access, orders);
+  rig.api.faults.delayMs = 1_000;
+  const slow = access.openStream(billing.instance, { timeoutMs });
+  const startedAt = performance.now();
+  await assertEchoes(access, orders);
+  assert.ok(performance.now() - startedAt < 500);
+  await slow;
+});
+
+test("closing leaves the connections that exist to their pools", async () => {
+  const access = createAccess();
+  const stream = await connect(access, orders);
+  assert.equal(await sayTo(stream, "one"), "one");
+  await access.close();
+  assert.equal(await sayTo(stream, "two"), "two");
+  stream.destroy();
+});
+
+test("an instance that is dropped is looked up no more than the rate limit allows", async () => {
+  const access = createAccess({ limitRateIntervalMs: 200 });
+  await assertEchoes(access, orders);
+  await orders.proxy.setBehaviour("resetting");
+  const before = orders.certificates();
+  const startedAt = performance.now();
+  while (performance.now() - startedAt < 1_500) {
+    await assert.rejects(assertEchoes(access, orders));
+    access.refresh(orders.instance);
+  }
+  await orders.proxy.setBehaviour("ok");
+  const lookups = orders.certificates() - before;
+  assert.ok(lookups >= 2 && lookups <= 4, `${lookups} look-ups`);
+  await until(() => assertEchoes(access, orders).then(() => true));
+});
+
+test("what the Admin API answers is told apart", async () => {
+  const access = createAccess();
+  const { instance } = orders;
+  const unknown = { ...instance, instance: "no-such-db" };
+  await assertFails(access.openStream(unknown, { timeoutMs }), "not_found", "instance");
+  await assertFails(
+    access.openStream({ ...instance, region: "us-east1" }, { timeoutMs }),
+    "not_found",
+    "instance",
+  );
+  await assertFails(
+    access.openStream({ ...instance, project: "other-project" }, { timeoutMs }),
+    "not_found",
+    "instance",
+  );
+
+  rig.api.faults.status = 403;
+  const forbidden = await assertFails(access.openStream(instance, { timeoutMs }), "unavailable");
+  assert.match(forbidden.message, /cloudsql\.instances\.connect/);
+  for (const status of [429, 503] as const) {
+    rig.api.faults.status = status;
+    const error = await assertFails(access.openStream(instance, { timeoutMs: 10_000 }), "unavailable");
+    assert.equal(error.details.status, status);
+    assert.ok((error.retryAfterS ?? 0) > 0);
+  }
+  rig.api.faults.status = undefined;
+  rig.api.faults.resetting = true;
+  await assertFails(access.openStream(instance, { timeoutMs }), "unavailable");
+
+  rig.api.faults.resetting = false;
+  const psc = createAccess({ ipType: "PSC" });
+  const error = await assertFails(psc.openStream(instance, { timeoutMs }), "unavailable");
+  assert.match(error.message, /CLOUDSQL_IP_TYPE/);
+});
+
+test("an instance that is gone is not reached by what is remembered of it", async () => {
+  const access = createAccess();
+  await assertEchoes(access, orders);
+  rig.api.faults.status = 403;
+  access.refresh(orders.instance);
+  await assertFails(access.openStream(orders.instance, { timeoutMs }), "unavailable");
+});
