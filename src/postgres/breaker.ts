@@ -7,7 +7,7 @@ import type { Clock } from "./clock.ts";
 export interface Breaker {
   /** For how long attempts are refused, in milliseconds; 0 when one would be admitted. Changes nothing. */
   refusedForMs(): number;
-  /** Nothing failed since the last success. */
+  /** Nothing failed since the last success, or only long ago: it may be forgotten. */
   isQuiet(): boolean;
   /** 0 admits the attempt, which must then be judged; else for how long to stay away, in milliseconds. */
   admit(): number;
@@ -29,6 +29,7 @@ const probeWaitMs = 1_000;
 
 export function createBreaker({ threshold, resetMs, clock }: BreakerOptions): Breaker {
   let failures = 0;
+  let failedAt = 0;
   let openUntil: number | undefined;
   let probing = false;
 
@@ -41,7 +42,7 @@ export function createBreaker({ threshold, resetMs, clock }: BreakerOptions): Br
 
   return {
     refusedForMs,
-    isQuiet: () => failures === 0,
+    isQuiet: () => failures === 0 || clock.now() - failedAt > 2 * resetMs,
     admit() {
       const waitMs = refusedForMs();
       if (waitMs === 0 && openUntil !== undefined) probing = true;
@@ -54,6 +55,7 @@ export function createBreaker({ threshold, resetMs, clock }: BreakerOptions): Br
     },
     failed(ownResetMs = resetMs) {
       failures += 1;
+      failedAt = clock.now();
       if (failures >= threshold) openUntil = clock.now() + ownResetMs;
       probing = false;
     },

@@ -28,17 +28,22 @@ export interface Budget {
   take(instance: string, healthCheck: boolean): boolean;
   /** Waits for a slot; idle connections of others are closed for it. The answer withdraws the wish. */
   await(wish: Wish): () => void;
-  /** A connection began to close: its slot will come back. */
+  /** The connection for which a slot was taken is open. */
+  connected(instance: string): void;
+  /** An open connection began to close: its slot will come back. */
   closing(instance: string): void;
-  /** A slot comes back, of a connection that was `closing` or of one that was not. */
-  release(instance: string, wasClosing: boolean): void;
+  /** A slot comes back; `from` says how far its connection had come. */
+  release(instance: string, from: "connecting" | "open" | "closing"): void;
   setLimit(instance: string, limit: number): void;
   /** Lowers the limit for now, because the server has no more (53300); undefined lifts that. */
   cap(instance: string, limit: number | undefined): void;
-  used(instance: string): number;
   limit(instance: string): number;
-  /** The instance holds more than it may, after its limit sank. */
+  /** Open connections, those that close not counted. */
+  open(instance: string): number;
+  /** More connections are open than the limit allows, since it sank. */
   exceeded(instance: string): boolean;
+  /** The same, with those that are being opened. */
+  overdrawn(instance: string): boolean;
   /** Whether a wish older than `before` waits for which no connection is being closed yet. */
   owes(instance: string, before: number): boolean;
   /** Closes idle connections for the wishes that wait. */
@@ -47,6 +52,7 @@ export interface Budget {
 
 interface Account {
   used: number;
+  open: number;
   closing: number;
   limit: number | undefined;
   cap: number | undefined;
@@ -60,10 +66,10 @@ export function createBudget(options: BudgetOptions): Budget {
   const accounts = new Map<string, Account>();
   const total = { used: 0, closing: 0 };
 
-  function open(instance: string): Account {
+  function accountOf(instance: string): Account {
     let account = accounts.get(instance);
     if (account === undefined) {
-      account = { used: 0, closing: 0, limit: undefined, cap: undefined, wishes: [] };
+      account = { used: 0, open: 0, closing: 0, limit: undefined, cap: undefined, wishes: [] };
       accounts.set(instance, account);
     }
     return account;
@@ -123,7 +129,7 @@ export function createBudget(options: BudgetOptions): Budget {
 
   return {
     take(instance, healthCheck) {
-      const account = open(instance);
+      const account = accountOf(instance);
       const free = fits(account, healthCheck);
       if (free) {
         account.used += 1;
@@ -132,7 +138,7 @@ export function createBudget(options: BudgetOptions): Budget {
       return free;
     },
     await(wish) {
-      const account = open(wish.instance);
+      const account = accountOf(wish.instance);
       const at = account.wishes.findLastIndex((other) => other.since <= wish.since);
       account.wishes.splice(at + 1, 0, wish);
       reclaimForWishes();
@@ -142,15 +148,21 @@ export function createBudget(options: BudgetOptions): Budget {
         forgetUnused(wish.instance, account);
       };
     },
+    connected(instance) {
+      accountOf(instance).open += 1;
+    },
     closing(instance) {
-      open(instance).closing += 1;
+      const account = accountOf(instance);
+      account.open -= 1;
+      account.closing += 1;
       total.closing += 1;
     },
-    release(instance, wasClosing) {
-      const account = open(instance);
+    release(instance, from) {
+      const account = accountOf(instance);
       account.used -= 1;
       total.used -= 1;
-      if (wasClosing) {
+      if (from === "open") account.open -= 1;
+      if (from === "closing") {
         account.closing -= 1;
         total.closing -= 1;
       }
@@ -158,21 +170,25 @@ export function createBudget(options: BudgetOptions): Budget {
       forgetUnused(instance, account);
     },
     setLimit(instance, limit) {
-      open(instance).limit = limit;
+      accountOf(instance).limit = limit;
       grantWhatFits();
     },
     cap(instance, limit) {
-      const account = open(instance);
+      const account = accountOf(instance);
       account.cap = limit;
       grantWhatFits();
       forgetUnused(instance, account);
     },
-    used: (instance) => accounts.get(instance)?.used ?? 0,
     limit(instance) {
       const account = accounts.get(instance);
       return account === undefined ? options.instanceLimit : limitOf(account);
     },
+    open: (instance) => accounts.get(instance)?.open ?? 0,
     exceeded(instance) {
+      const account = accounts.get(instance);
+      return account !== undefined && account.open > limitOf(account);
+    },
+    overdrawn(instance) {
       const account = accounts.get(instance);
       return account !== undefined && account.used - account.closing > limitOf(account);
     },

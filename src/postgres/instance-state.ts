@@ -10,7 +10,6 @@ export interface InstanceState {
   readonly breaker: Breaker;
   /** How many pools it has. */
   pools: number;
-  lastUsedAt: number;
   /** Connections that lie idle since before this moment may have died unnoticed. */
   suspectBefore: number;
   limitReadAt: number | undefined;
@@ -34,7 +33,6 @@ export function createInstanceState(key: string, settings: PoolSettings, clock: 
       clock,
     }),
     pools: 0,
-    lastUsedAt: clock.now(),
     suspectBefore: Number.NEGATIVE_INFINITY,
     limitReadAt: undefined,
     cappedUntil: undefined,
@@ -77,9 +75,9 @@ export function deriveLimit(free: number, processes: number): number {
 }
 
 /** The server had no connection to spare (53300): no more than what is open, for now. */
-export function capForNow(state: InstanceState, open: number, budget: Budget, clock: Clock): void {
+export function capForNow(state: InstanceState, budget: Budget, clock: Clock): void {
   state.cappedUntil = clock.now() + capMs;
-  budget.cap(state.key, Math.max(1, open));
+  budget.cap(state.key, Math.max(1, budget.open(state.key)));
 }
 
 export function liftCapIfDue(state: InstanceState, budget: Budget, clock: Clock): void {

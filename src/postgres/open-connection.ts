@@ -17,6 +17,8 @@ export interface Opener {
   readonly clock: Clock;
   readonly log: Log;
   readonly breaker: Breaker;
+  /** Whether the instance's pools hold any connection. */
+  readonly holdsConnections: () => boolean;
   /** Told of every failed attempt. */
   readonly onFailure: (failure: ConnectFailure) => void;
 }
@@ -73,19 +75,25 @@ async function attemptToOpen(opener: Opener, request: OpenRequest, attemptsLeft:
   }
 }
 
-function judge({ breaker, access, log, onFailure }: Opener, target: Target, failure: ConnectFailure): void {
-  if (failure.sqlstate === sqlstate.invalidPassword) breaker.failed(wrongPasswordResetMs);
-  else if (failure.blamesInstance) breaker.failed();
-  else if (failure.sqlstate === undefined) breaker.undecided();
-  else breaker.succeeded();
-  if (failure.suspectsMetadata) access.refresh(target);
-  log.debug("connecting failed", {
+function judge(opener: Opener, target: Target, failure: ConnectFailure): void {
+  tellBreaker(opener, failure);
+  if (failure.suspectsMetadata) opener.access.refresh(target);
+  opener.log.debug("connecting failed", {
     instance: connectionName(target),
     database: target.database,
     reason: failure.error.message,
     sqlstate: failure.sqlstate,
   });
-  onFailure(failure);
+  opener.onFailure(failure);
+}
+
+function tellBreaker({ breaker, holdsConnections }: Opener, failure: ConnectFailure): void {
+  const isOurOwnDoing = failure.sqlstate === sqlstate.tooManyConnections && holdsConnections();
+  if (failure.sqlstate === sqlstate.invalidPassword) breaker.failed(wrongPasswordResetMs);
+  else if (isOurOwnDoing) breaker.undecided();
+  else if (failure.blamesInstance) breaker.failed();
+  else if (failure.sqlstate === undefined) breaker.undecided();
+  else breaker.succeeded();
 }
 
 async function connectWithPassword(opener: Opener, request: OpenRequest, attemptsLeft: number) {

@@ -10,6 +10,7 @@ import { cleanConnection, isAlive, isClean } from "./hygiene.ts";
 import type { Opened, OpenRequest } from "./open-connection.ts";
 import type { PoolSettings } from "./pool-settings.ts";
 import type { BorrowOptions } from "./session.ts";
+import { sqlstate } from "./sqlstate.ts";
 import { abandoned, createWaiters } from "./waiters.ts";
 
 export interface PoolOptions {
@@ -117,6 +118,7 @@ export function createPool(options: PoolOptions): Pool {
     const refusedForMs = breaker.refusedForMs();
     if (closed !== undefined) return Promise.reject(closed);
     if (refusedForMs > 0 && live() === 0 && opening === 0) {
+      if (isEmpty()) options.onEmpty(pool, true);
       return Promise.reject(readRefusal(target, refusedForMs).error);
     }
     const promise = waiters.wait({
@@ -167,7 +169,8 @@ export function createPool(options: PoolOptions): Pool {
   /** The slot is taken already. */
   function startOpening(): void {
     opening += 1;
-    const isWanted = () => waiters.size > 0 || live() + opening <= settings.minSize;
+    const isWanted = () =>
+      !budget.overdrawn(instance) && (waiters.size > 0 || live() + opening <= settings.minSize);
     const deadline = clock.now() + settings.connectionTimeoutMs;
     void options.open({ target, deadline, wanted: isWanted }).then((opened) => {
       opening -= 1;
@@ -178,6 +181,7 @@ export function createPool(options: PoolOptions): Pool {
 
   function join(connection: Connection): void {
     members.add(connection);
+    budget.connected(instance);
     connection.onBroken((error) => {
       const at = idle.indexOf(connection);
       if (at < 0) return;
@@ -191,19 +195,22 @@ export function createPool(options: PoolOptions): Pool {
 
   function left(connection: Connection): void {
     members.delete(connection);
-    budget.release(instance, closing.delete(connection));
+    budget.release(instance, closing.delete(connection) ? "closing" : "open");
     demandChanged();
     if (isEmpty()) options.onEmpty(pool, false);
   }
 
   function openingFailed(failure: ConnectFailure): void {
     lastFailure = { failure, at: clock.now() };
-    const isHopeless = failure.error.kind === "not_found" || (live() === 0 && opening === 0);
+    // Where others of ours hold what the server has no more of, one of theirs will do.
+    const isFull = failure.sqlstate === sqlstate.tooManyConnections && budget.open(instance) > 0;
+    const isHopeless = failure.error.kind === "not_found" || (live() === 0 && opening === 0 && !isFull);
     if (isHopeless) {
       waiters.refuseAll(failure.error);
       for (const withdraw of wishes.splice(0)) withdraw();
     }
-    budget.release(instance, false);
+    budget.release(instance, "connecting");
+    if (isFull) demandChanged();
     if (isEmpty()) options.onEmpty(pool, true);
   }
 

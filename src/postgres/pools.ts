@@ -72,12 +72,11 @@ export function createPools(options: PoolsOptions): ClosablePools {
   function openPool(target: Target, key: string): Pool {
     const state = instanceOf(target);
     state.pools += 1;
-    state.lastUsedAt = clock.now();
     const opener = {
       ...{ access, settings, clock, log, breaker: state.breaker, passwords: options.passwords },
+      holdsConnections: () => budget.open(state.key) > 0,
       onFailure: (failure: { sqlstate: string | undefined }) => {
-        if (failure.sqlstate === sqlstate.tooManyConnections)
-          capForNow(state, openTo(state.key), budget, clock);
+        if (failure.sqlstate === sqlstate.tooManyConnections) capForNow(state, budget, clock);
       },
     };
     return createPool({
@@ -136,8 +135,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
 
   /** An instance that failed lately is remembered: its breaker counts. */
   function forgetIfIdle(state: InstanceState): void {
-    const isRecent = clock.now() - state.lastUsedAt < settings.breakerResetMs;
-    if (state.pools === 0 && (state.breaker.isQuiet() || !isRecent)) instances.delete(state.key);
+    if (state.pools === 0 && state.breaker.isQuiet()) instances.delete(state.key);
   }
 
   function emptied(pool: Pool, key: string, failed: boolean): void {
@@ -152,16 +150,6 @@ export function createPools(options: PoolsOptions): ClosablePools {
 
   function isEmpty(): boolean {
     return everyPool().every((pool) => pool.isEmpty());
-  }
-
-  function openTo(instance: string): number {
-    let open = 0;
-    for (const pool of everyPool()) {
-      if (instanceKey(pool.target) !== instance) continue;
-      const { size, connecting } = pool.counts();
-      open += size - connecting;
-    }
-    return open;
   }
 
   function closeOldestIdle(instance: string | undefined): boolean {

@@ -25,10 +25,19 @@ function makeBudget({ totalLimit = 100, instanceLimit = 3, idle = {} }: Setup = 
     },
   });
   const take = (instance: string, count: number) => {
-    for (let i = 0; i < count; i++) assert.equal(budget.take(instance, false), true);
+    for (let i = 0; i < count; i++) {
+      assert.equal(budget.take(instance, false), true);
+      budget.connected(instance);
+    }
   };
   const wish = (instance: string, name: string, since: number, healthCheck = false) =>
-    budget.await({ instance, since, healthCheck, grant: () => granted.push(name) });
+    budget.await({
+      ...{ instance, since, healthCheck },
+      grant() {
+        granted.push(name);
+        budget.connected(instance);
+      },
+    });
   return { budget, granted, reclaimed, take, wish };
 }
 
@@ -38,7 +47,7 @@ describe("the budget", () => {
     take("a", 3);
     assert.equal(budget.take("a", false), false);
     take("b", 3);
-    assert.equal(budget.used("a"), 3);
+    assert.equal(budget.open("a"), 3);
   });
 
   it("gives the whole process no more than the total limit", () => {
@@ -54,10 +63,10 @@ describe("the budget", () => {
     wish("a", "second", 20);
     wish("a", "first", 10);
     wish("a", "third", 30);
-    budget.release("a", false);
-    budget.release("a", false);
+    budget.release("a", "open");
+    budget.release("a", "open");
     assert.deepEqual(granted, ["first", "second"]);
-    assert.equal(budget.used("a"), 3);
+    assert.equal(budget.open("a"), 3);
   });
 
   it("grants nothing to a wish that was withdrawn", () => {
@@ -66,7 +75,7 @@ describe("the budget", () => {
     const withdraw = wish("a", "gone", 10);
     wish("a", "there", 20);
     withdraw();
-    budget.release("a", false);
+    budget.release("a", "open");
     assert.deepEqual(granted, ["there"]);
   });
 
@@ -94,10 +103,10 @@ describe("the budget", () => {
     take("b", 1);
     wish("b", "one", 10);
     assert.deepEqual(reclaimed, ["a"]);
-    budget.release("a", true);
+    budget.release("a", "closing");
     assert.deepEqual(granted, ["one"]);
-    assert.equal(budget.used("a"), 2);
-    assert.equal(budget.used("b"), 2);
+    assert.equal(budget.open("a"), 2);
+    assert.equal(budget.open("b"), 2);
   });
 
   it("does not serve another instance's wish that its own limit holds back", () => {
@@ -106,7 +115,7 @@ describe("the budget", () => {
     take("b", 3);
     wish("a", "older", 10);
     wish("b", "newer", 20);
-    budget.release("b", false);
+    budget.release("b", "open");
     assert.deepEqual(granted, ["newer"]);
   });
 
@@ -144,12 +153,24 @@ describe("the budget", () => {
     budget.cap("a", 2);
     assert.equal(budget.limit("a"), 2);
     assert.equal(budget.exceeded("a"), true);
-    budget.release("a", false);
+    budget.release("a", "open");
     assert.equal(budget.exceeded("a"), false);
     wish("a", "one", 10);
     assert.deepEqual(granted, []);
     budget.cap("a", undefined);
     assert.deepEqual(granted, ["one"]);
+  });
+
+  it("tells connections that are open from those that are being opened when the limit sinks", () => {
+    const { budget, take } = makeBudget();
+    take("a", 2);
+    assert.equal(budget.take("a", false), true);
+    budget.cap("a", 2);
+    assert.equal(budget.exceeded("a"), false);
+    assert.equal(budget.overdrawn("a"), true);
+    budget.release("a", "connecting");
+    assert.equal(budget.overdrawn("a"), false);
+    assert.equal(budget.open("a"), 2);
   });
 
   it("grants waiting wishes when a limit is raised", () => {

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { type PostgresServer, startPostgresServer } from "../../src/local-cloud/postgres-server.ts";
+import type { PoolSettings } from "../../src/postgres/pool-settings.ts";
+import type { ClosablePools } from "../../src/postgres/pools.ts";
+import { createTestPools, testTarget } from "../support/pools.ts";
+import { startRelay } from "../support/relay.ts";
+import { until } from "../support/until.ts";
+
+const borrower = { operation: "test" };
+const target = testTarget("pg17", "postgres");
+
+let server: PostgresServer;
+
+before(async () => {
+  server = await startPostgresServer({ major: 17, mode: "permissive" });
+});
+
+after(() => server.stop());
+
+function open(settings: Partial<PoolSettings> = {}): ClosablePools {
+  return createTestPools({ pg17: server }, { settings });
+}
+
+const run = (pools: ClosablePools, seconds: number) =>
+  pools.withSession(target, borrower, (session) => session.query("SELECT pg_sleep($1)", [seconds]));
+
+async function countSessions(): Promise<number> {
+  const { rows } = await server.querySuperuser<{ count: number }>(
+    "postgres",
+    "SELECT count(*)::int FROM pg_stat_activity WHERE usename = 'postgres'",
+  );
+  return rows[0]?.count ?? 0;
+}
+
+describe("closing the pools", () => {
+  it("lets what runs end, refuses what waits and what comes, and leaves no session", async () => {
+    const pools = open({ size: 2, maxOverflow: 0 });
+    const running = [run(pools, 0.3), run(pools, 0.3)];
+    await until(() => pools.totals().checkedOut === 2);
+    const waiting = [1, 2, 3].map(() => run(pools, 0));
+    const startedAt = performance.now();
+    const closed = pools.close();
+    for (const each of waiting) {
+      await assert.rejects(each, { kind: "unavailable", details: { reason: "shutting_down" } });
+    }
+    assert.ok(performance.now() - startedAt < 200, "those who wait are told at once");
+    await assert.rejects(run(pools, 0), { kind: "unavailable" });
+    assert.equal((await Promise.all(running)).length, 2);
+    await closed;
+    assert.equal(await countSessions(), 0);
+  });
+
+  it("cancels what still runs at the deadline", async () => {
+    const pools = open();
+    const running = run(pools, 60);
+    running.catch(() => {});
+    await until(() => pools.totals().checkedOut === 1);
+    const startedAt = performance.now();
+    await pools.close({ deadlineMs: 100 });
+    assert.ok(performance.now() - startedAt < 2_000);
+    await assert.rejects(running);
+    assert.equal(await countSessions(), 0);
+  });
+
+  it("ends a borrower that holds a connection and does nothing", async () => {
+    const pools = open();
+    const { promise: never, resolve: release } = Promise.withResolvers<void>();
+    const holding = pools.withSession(target, borrower, async (session) => {
+      await session.query("BEGIN");
+      await never;
+      await session.query("COMMIT");
+    });
+    holding.catch(() => {});
+    await until(() => pools.totals().checkedOut === 1);
+    await pools.close({ deadlineMs: 50 });
+    assert.equal(await countSessions(), 0);
+    release();
+    await assert.rejects(holding, { kind: "unavailable", details: { reason: "connection_lost" } });
+  });
+
+  it("under full load ends every session, and answers everybody", async () => {
+    const pools = open({ size: 5, maxOverflow: 5 });
+    let running = true;
+    let answered = 0;
+    const load = Array.from({ length: 100 }, async () => {
+      while (running) {
+        await run(pools, 0.002).catch((error) => {
+          running = false;
+          assert.equal(error.kind, "unavailable");
+        });
+        answered += 1;
+      }
+    });
+    await until(() => answered > 300);
+    const startedAt = performance.now();
+    await pools.close();
+    assert.ok(performance.now() - startedAt < 2_000);
+    assert.equal(await countSessions(), 0);
+    await Promise.all(load);
+    assert.equal(pools.totals().waiting, 0);
+  });
+
+  it("gives up connections that are being opened", async () => {
+    const relay = await startRelay(server.port);
+    relay.set("silent");
+    const pools = createTestPools({
+      pg17: { host: relay.host, port: relay.port, adminPassword: server.adminPassword },
+    });
+    const waiting = run(pools, 0);
+    waiting.catch(() => {});
+    await until(() => relay.accepted() === 1);
+    const startedAt = performance.now();
+    await pools.close();
+    assert.ok(performance.now() - startedAt < 1_000);
+    await assert.rejects(waiting, { kind: "unavailable" });
+    await relay.close();
+  });
+
+  it("may be asked for twice, and before anything was opened", async () => {
+    const pools = open();
+    await pools.close();
+    await Promise.all([pools.close(), pools.close()]);
+    await assert.rejects(run(pools, 0), { kind: "unavailable" });
+  });
+});

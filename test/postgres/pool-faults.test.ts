@@ -1,0 +1,335 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, it } from "node:test";
+import { ServiceError } from "../../src/errors.ts";
+import { type PostgresServer, startPostgresServer } from "../../src/local-cloud/postgres-server.ts";
+import type { AdminPasswords, InstanceAccess } from "../../src/postgres/instance-access.ts";
+import type { PoolSettings } from "../../src/postgres/pool-settings.ts";
+import type { ClosablePools } from "../../src/postgres/pools.ts";
+import type { Session } from "../../src/postgres/session.ts";
+import { createTestPools, directAccess, type TestServer, testTarget } from "../support/pools.ts";
+import { type Relay, startRelay } from "../support/relay.ts";
+import { until } from "../support/until.ts";
+
+const borrower = { operation: "test" };
+const target = testTarget("pg17", "postgres");
+
+let server: PostgresServer;
+let relay: Relay;
+let pools: ClosablePools;
+
+before(async () => {
+  server = await startPostgresServer({ major: 17, mode: "permissive" });
+  relay = await startRelay(server.port);
+});
+
+after(async () => {
+  await relay.close();
+  await server.stop();
+});
+
+afterEach(async () => {
+  relay.set("pass");
+  await pools.close();
+  const { rows } = await server.querySuperuser(
+    "postgres",
+    "SELECT count(*)::int AS left FROM pg_stat_activity WHERE usename = 'postgres'",
+  );
+  assert.deepEqual(rows, [{ left: 0 }], "no session is left on the server");
+});
+
+const throughRelay = (): TestServer => ({
+  host: relay.host,
+  port: relay.port,
+  adminPassword: server.adminPassword,
+});
+
+function open(settings: Partial<PoolSettings> = {}, to: TestServer = server) {
+  pools = createTestPools({ pg17: to }, { settings });
+}
+
+async function pidOf(session: Session): Promise<number> {
+  const { rows } = await session.query<{ pid: number }>("SELECT pg_backend_pid() AS pid", [], { read: true });
+  return rows[0]?.pid ?? 0;
+}
+
+const lend = <T>(fn: (session: Session) => Promise<T>) => pools.withSession(target, borrower, fn);
+
+const kill = (pid: number) => server.querySuperuser("postgres", "SELECT pg_terminate_backend($1)", [pid]);
+
+async function rejection(promise: Promise<unknown>): Promise<ServiceError> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof ServiceError) return error;
+    throw error;
+  }
+  throw new Error("it did not fail");
+}
+
+/** A store of passwords that caches like the real one, and counts. */
+function cachingPasswords(stored: () => string) {
+  const counts = { reads: 0, forgotten: 0 };
+  let cached: string | undefined;
+  const passwords: AdminPasswords = {
+    async read() {
+      if (cached === undefined) {
+        counts.reads += 1;
+        cached = stored();
+      }
+      return cached;
+    },
+    forget(_instance, refused) {
+      counts.forgotten += 1;
+      if (cached === refused) cached = undefined;
+    },
+  };
+  return { counts, passwords };
+}
+
+describe("a session that the server ends", () => {
+  it("while it is idle is survived, and replaced for the next borrower", async () => {
+    open();
+    const pid = await lend(pidOf);
+    await kill(pid);
+    await until(() => pools.totals().idle === 0);
+    assert.notEqual(await lend(pidOf), pid);
+  });
+
+  it("while a statement runs is a clear error, and the statement is never sent again", async () => {
+    open();
+    await server.querySuperuser(
+      "postgres",
+      "CREATE SEQUENCE public.done; GRANT ALL ON SEQUENCE public.done TO postgres",
+    );
+    const error = await rejection(
+      lend(async (session) => {
+        const pid = await pidOf(session);
+        const running = session.query("SELECT nextval('public.done'), pg_sleep(30)");
+        await until(async () => {
+          const { rows } = await server.querySuperuser("postgres", "SELECT is_called FROM public.done");
+          return rows[0]?.is_called === true;
+        });
+        await Promise.all([running, kill(pid)]);
+      }),
+    );
+    assert.equal(error.kind, "unavailable");
+    assert.deepEqual(error.details, { reason: "connection_lost", sqlstate: "57P01" });
+    const { rows } = await server.querySuperuser("postgres", "SELECT last_value::int FROM public.done");
+    assert.deepEqual(rows, [{ last_value: 1 }]);
+    assert.ok((await lend(pidOf)) > 0);
+  });
+
+  it("between two statements of a borrower is an error of the second", async () => {
+    open();
+    const error = await rejection(
+      lend(async (session) => {
+        await session.query("BEGIN");
+        await kill(await pidOf(session));
+        await until(async () => {
+          const { rows } = await server.querySuperuser<{ count: number }>(
+            "postgres",
+            "SELECT count(*)::int FROM pg_stat_activity WHERE usename = 'postgres'",
+          );
+          return rows[0]?.count === 0;
+        });
+        await session.query("COMMIT");
+      }),
+    );
+    assert.equal(error.kind, "unavailable");
+    assert.equal(error.details.reason, "connection_lost");
+  });
+
+  it("by a reset of the network while a statement runs is a clear error too", async () => {
+    open({}, throughRelay());
+    const error = await rejection(
+      lend(async (session) => {
+        await pidOf(session);
+        const running = session.query("SELECT pg_sleep(0.2)");
+        relay.reset();
+        await running;
+      }),
+    );
+    assert.deepEqual(error.details, { reason: "connection_lost" });
+    assert.ok((await lend(pidOf)) > 0);
+  });
+
+  it("because a statement ran too long is the server's own error, and the session lives on", async () => {
+    open({ statementTimeoutMs: 50 });
+    const pid = await lend(pidOf);
+    await assert.rejects(
+      lend((session) => session.query("SELECT pg_sleep(10)")),
+      { code: "57014" },
+    );
+    assert.equal(await lend(pidOf), pid);
+  });
+});
+
+describe("an idle connection behind which the network went silent", () => {
+  it("is noticed before it is lent, and replaced", async () => {
+    open({ checkAfterIdleMs: 0, connectionTimeoutMs: 1_000 }, throughRelay());
+    const pid = await lend(pidOf);
+    relay.set("silent");
+    const next = lend(pidOf);
+    await until(() => pools.totals().waiting === 1);
+    relay.set("pass");
+    assert.notEqual(await next, pid);
+  });
+});
+
+describe("the admin's password", () => {
+  it("is read again, once, when the server refuses it", async () => {
+    const { counts, passwords } = cachingPasswords(() => server.adminPassword);
+    pools = createTestPools({ pg17: server }, { passwords, settings: { size: 1, maxOverflow: 1 } });
+    await lend(async () => {
+      await server.setAdminPassword("rotated 'once'");
+      await lend(pidOf);
+    });
+    assert.deepEqual(counts, { reads: 2, forgotten: 1 });
+  });
+
+  it("that does not match the secret is `unavailable`, with one login and not more", async () => {
+    const { counts, passwords } = cachingPasswords(() => "wrong");
+    pools = createTestPools({ pg17: throughRelay() }, { passwords });
+    const before = relay.accepted();
+    const error = await rejection(lend(pidOf));
+    assert.equal(error.kind, "unavailable");
+    assert.equal(error.details.sqlstate, "28P01");
+    assert.match(error.message, /secret does not match/);
+    assert.doesNotMatch(error.message, /wrong/);
+    assert.deepEqual(counts, { reads: 2, forgotten: 1 });
+    assert.equal(relay.accepted() - before, 1);
+    assert.equal(pools.totals().pools, 0);
+  });
+
+  it("that cannot be read is the error of its store, and no fault of the instance", async () => {
+    const passwords: AdminPasswords = {
+      read: () => Promise.reject(new ServiceError("unavailable", "The secrets are away.")),
+      forget() {},
+    };
+    pools = createTestPools({ pg17: server }, { passwords, settings: { breakerThreshold: 1 } });
+    for (let i = 0; i < 3; i++) assert.equal((await rejection(lend(pidOf))).message, "The secrets are away.");
+  });
+
+  it("is of no use when the admin is a member of an IAM role, and the error says so", async () => {
+    open();
+    await server.querySuperuser(
+      "postgres",
+      'CREATE ROLE "iam@example.com" LOGIN; GRANT cloudsqliamuser TO "iam@example.com"; GRANT "iam@example.com" TO postgres',
+    );
+    try {
+      const error = await rejection(lend(pidOf));
+      assert.equal(error.kind, "unavailable");
+      assert.equal(error.details.sqlstate, "28000");
+      assert.match(error.message, /member of an IAM role/);
+    } finally {
+      await server.querySuperuser("postgres", 'REVOKE "iam@example.com" FROM postgres');
+    }
+    assert.ok((await lend(pidOf)) > 0);
+  });
+});
+
+describe("an instance that cannot be reached", () => {
+  it("is tried again with growing pauses, as often as the settings say, and its metadata looked up", async () => {
+    let attempts = 0;
+    let refreshed = 0;
+    const access: InstanceAccess = {
+      openStream: (instance, options) => {
+        attempts += 1;
+        return directAccess({ pg17: throughRelay() }).openStream(instance, options);
+      },
+      refresh() {
+        refreshed += 1;
+      },
+    };
+    relay.set("refuse");
+    pools = createTestPools({ pg17: server }, { access, settings: { retryAttempts: 3 } });
+    const error = await rejection(lend(pidOf));
+    assert.equal(error.kind, "unavailable");
+    assert.ok((error.retryAfterS ?? 0) >= 1);
+    assert.deepEqual([attempts, refreshed], [3, 3]);
+  });
+
+  it("that comes back between two attempts serves its borrower", async () => {
+    open({ retryAttempts: 5 }, throughRelay());
+    const before = relay.accepted();
+    relay.set("refuse");
+    const waiting = lend(pidOf);
+    await until(() => relay.accepted() > before);
+    relay.set("pass");
+    assert.ok((await waiting) > 0);
+  });
+
+  it("is refused at once while its breaker is open, and tried once when that time is over", async () => {
+    open({ retryAttempts: 1, breakerThreshold: 3, breakerResetMs: 200 }, throughRelay());
+    relay.set("refuse");
+    for (let i = 0; i < 3; i++) await rejection(lend(pidOf));
+    const before = relay.accepted();
+    const error = await rejection(lend(pidOf));
+    assert.deepEqual(
+      [error.kind, error.retryAfterS, error.details],
+      ["unavailable", 1, { reason: "breaker_open" }],
+    );
+    assert.equal(relay.accepted(), before);
+    await until(async () => (await rejection(lend(pidOf))).details.reason !== "breaker_open");
+    assert.equal(relay.accepted(), before + 1);
+    assert.equal((await rejection(lend(pidOf))).details.reason, "breaker_open");
+    relay.set("pass");
+    await until(() => lend(pidOf).catch(() => undefined));
+    assert.ok((await lend(pidOf)) > 0);
+  });
+
+  it("that is silent is given up after the connection timeout, and slows no other instance", async () => {
+    const silent = await startRelay(server.port);
+    silent.set("silent");
+    const servers: Record<string, TestServer> = { ill: { ...throughRelay(), port: silent.port } };
+    for (let i = 0; i < 9; i++) servers[`well_${i}`] = server;
+    const settings = { connectionTimeoutMs: 1_500, retryAttempts: 1, size: 2, maxOverflow: 2 };
+    pools = createTestPools(servers, { settings });
+    const ill = Array.from({ length: 20 }, () =>
+      rejection(pools.withSession(testTarget("ill", "postgres"), borrower, pidOf)),
+    );
+    const startedAt = performance.now();
+    for (let round = 0; round < 5; round++) {
+      await Promise.all(
+        Object.keys(servers)
+          .filter((name) => name !== "ill")
+          .map((name) => pools.withSession(testTarget(name, "postgres"), borrower, pidOf)),
+      );
+    }
+    assert.ok(performance.now() - startedAt < 1_000);
+    for (const error of await Promise.all(ill)) assert.equal(error.kind, "unavailable");
+    await silent.close();
+  });
+
+  it("that went down and came up again serves the next borrower, through connections that died meanwhile", async () => {
+    open({ retryAttempts: 5 });
+    await Promise.all(
+      [1, 2, 3].map(() => lend((session) => session.query("SELECT pg_sleep(0.02)", [], { read: true }))),
+    );
+    await server.shutDown();
+    await server.startAgain();
+    assert.ok((await lend(pidOf)) > 0);
+  });
+});
+
+describe("an instance with no connection to spare", () => {
+  it("is used with those that it has: the pools shrink, and everybody is served", async () => {
+    await server.querySuperuser("postgres", "ALTER ROLE postgres CONNECTION LIMIT 3");
+    try {
+      open({ size: 8, maxOverflow: 0, breakerThreshold: 50 });
+      await Promise.all(
+        [1, 2, 3].map(() => lend((session) => session.query("SELECT pg_sleep(0.05)", [], { read: true }))),
+      );
+      const served = await Promise.all(
+        Array.from({ length: 40 }, () =>
+          lend((session) => session.query("SELECT pg_sleep(0.005)", [], { read: true })),
+        ),
+      );
+      assert.equal(served.length, 40);
+      assert.equal(pools.totals().size, 3);
+      assert.equal(pools.totals().limit, 3);
+    } finally {
+      await server.querySuperuser("postgres", "ALTER ROLE postgres CONNECTION LIMIT -1");
+    }
+  });
+});

@@ -1,0 +1,67 @@
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+
+/** A relay in front of a server, through which a network can fail. */
+export interface Relay {
+  readonly host: "127.0.0.1";
+  readonly port: number;
+  /** Connections that it took, from the start. */
+  accepted(): number;
+  /** From now on: pass everything on, pass nothing on (silence), or cut new connections. */
+  set(mode: "pass" | "silent" | "refuse"): void;
+  /** Cuts every connection that is open. */
+  reset(): void;
+  close(): Promise<void>;
+}
+
+export async function startRelay(port: number): Promise<Relay> {
+  const sockets = new Set<Socket>();
+  let mode: "pass" | "silent" | "refuse" = "pass";
+  let accepted = 0;
+
+  function keep(socket: Socket): Socket {
+    sockets.add(socket);
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => sockets.delete(socket));
+    return socket;
+  }
+
+  const server = createServer((client) => {
+    accepted += 1;
+    keep(client);
+    if (mode === "refuse") {
+      client.resetAndDestroy();
+      return;
+    }
+    const upstream = keep(connect(port, "127.0.0.1"));
+    client.on("data", (chunk) => {
+      if (mode === "pass") upstream.write(chunk);
+    });
+    upstream.on("data", (chunk) => {
+      if (mode === "pass") client.write(chunk);
+    });
+    client.on("close", () => upstream.destroy());
+    upstream.on("close", () => client.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the relay has no port");
+
+  return {
+    host: "127.0.0.1",
+    port: address.port,
+    accepted: () => accepted,
+    set(next) {
+      mode = next;
+    },
+    reset() {
+      for (const socket of sockets) socket.resetAndDestroy();
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
