@@ -148,7 +148,7 @@ async function stopProcess(child: ChildProcess): Promise<void> {
 }
 
 /** Below the range from which the system takes ports of outgoing connections, so that a restart finds it free. */
-async function findFreePort(): Promise<number> {
+export async function findFreePort(): Promise<number> {
   for (;;) {
     const port = 15_000 + Math.floor(Math.random() * 17_000);
     if (await isFree(port)) return port;

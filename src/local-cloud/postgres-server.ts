@@ -1,11 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import type { QueryResult, QueryResultRow } from "pg";
+import type { DoorFaults, Login } from "./door.ts";
 import { exists, type Major, preparePostgresBinaries } from "./postgres-binaries.ts";
 import { ADMIN, type Mode, passwordStatement, SUPERUSER } from "./postgres-bootstrap.ts";
 import { querySocket } from "./postgres-client.ts";
 import { type PostgresDirectories, preparePostgresDirectories } from "./postgres-directories.ts";
+import { createEntrance, type Entrance } from "./postgres-entrance.ts";
 import { createUserStatement, escapeName, type NewUser } from "./postgres-principals.ts";
 import { type PostgresProcess, startPostgresProcess } from "./postgres-process.ts";
 import { makeRunDirectory, removeRunDirectory } from "./postgres-run.ts";
@@ -37,6 +40,7 @@ export interface PostgresServer {
   readonly major: Major;
   readonly mode: Mode;
   readonly host: "127.0.0.1";
+  /** Of the door where it stands in front (permissive mode from 16 on), else of PostgreSQL itself. */
   readonly port: number;
   readonly dataDirectory: string;
   /** The process id of the running postgres; undefined while it is shut down. */
@@ -60,6 +64,10 @@ export interface PostgresServer {
     text: string,
     values?: readonly unknown[],
   ): Promise<QueryResult<Row>>;
+  /** Serves a connection that the server-side proxy has decrypted. */
+  accept(stream: Duplex, login: Login): void;
+  /** For what comes by `accept` and, in permissive mode from 16 on, to `port`. */
+  readonly faults: DoorFaults;
   /** The instance goes down (sessions end with 57P01) and keeps its data; `startAgain` brings it back on its port. */
   shutDown(): Promise<void>;
   startAgain(): Promise<void>;
@@ -87,7 +95,8 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
     const running = await start();
     try {
       const passwords = await setPasswords(options, running, dataDirectory, directories);
-      return createServer(options, { dataDirectory, runDirectory, process: running, passwords, start });
+      const entrance = await createEntrance(options, running);
+      return createServer(options, { dataDirectory, runDirectory, running, entrance, passwords, start });
     } catch (error) {
       await running.stop();
       throw error;
@@ -147,17 +156,18 @@ async function setPasswords(
 interface Parts {
   readonly dataDirectory: string;
   readonly runDirectory: string;
-  readonly process: PostgresProcess;
+  readonly running: PostgresProcess;
+  readonly entrance: Entrance;
   readonly passwords: Passwords;
   readonly start: (port: number) => Promise<PostgresProcess>;
 }
 
 function createServer(options: PostgresServerOptions, parts: Parts): PostgresServer {
-  const { dataDirectory, runDirectory, passwords } = parts;
-  const { port, socketDirectory } = parts.process;
-  let running: PostgresProcess | undefined = parts.process;
+  const { dataDirectory, runDirectory, entrance, passwords } = parts;
+  const { port, socketDirectory } = parts.running;
+  let running: PostgresProcess | undefined = parts.running;
   const url = (user: string, password: string, database: string) =>
-    `postgresql://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
+    `postgresql://${user}:${encodeURIComponent(password)}@127.0.0.1:${entrance.port}/${encodeURIComponent(database)}`;
   const abandon = () => {
     running?.abandon();
     rmSync(runDirectory, { recursive: true, force: true });
@@ -168,7 +178,7 @@ function createServer(options: PostgresServerOptions, parts: Parts): PostgresSer
     major: options.major,
     mode: options.mode,
     host: "127.0.0.1",
-    port,
+    port: entrance.port,
     dataDirectory,
     get pid() {
       return running?.pid;
@@ -200,15 +210,20 @@ function createServer(options: PostgresServerOptions, parts: Parts): PostgresSer
     },
     querySuperuser: (database, text, values) =>
       querySocket({ socketDirectory, port, database, password: passwords.superuser }, text, values),
+    accept: entrance.accept,
+    faults: entrance.faults,
     async shutDown() {
+      entrance.stopListening();
       await running?.stop();
       running = undefined;
     },
     async startAgain() {
       running ??= await parts.start(port);
+      await entrance.open();
     },
     async stop() {
       await server.shutDown();
+      entrance.close();
       process.off("exit", abandon);
       await removeRunDirectory(runDirectory);
     },
