@@ -168,11 +168,10 @@ function createServer(options: PostgresServerOptions, parts: Parts): PostgresSer
   let running: PostgresProcess | undefined = parts.running;
   const url = (user: string, password: string, database: string) =>
     `postgresql://${user}:${encodeURIComponent(password)}@127.0.0.1:${entrance.port}/${encodeURIComponent(database)}`;
-  const abandon = () => {
+  const forget = atExit(() => {
     running?.abandon();
     rmSync(runDirectory, { recursive: true, force: true });
-  };
-  process.once("exit", abandon);
+  });
 
   const server: PostgresServer = {
     major: options.major,
@@ -224,11 +223,35 @@ function createServer(options: PostgresServerOptions, parts: Parts): PostgresSer
     async stop() {
       await server.shutDown();
       entrance.close();
-      process.off("exit", abandon);
+      forget();
       await removeRunDirectory(runDirectory);
     },
   };
   return server;
+}
+
+/** Runs when this process exits without having stopped the server. Returns a function that takes it back. */
+function atExit(abandon: () => void): () => void {
+  const safely = () => {
+    try {
+      abandon();
+    } catch {
+      // The next start cleans what is left.
+    }
+  };
+  if (abandoned.size === 0) process.once("exit", runAbandoned);
+  abandoned.add(safely);
+  return () => {
+    abandoned.delete(safely);
+    if (abandoned.size === 0) process.off("exit", runAbandoned);
+  };
+}
+
+/** One listener for all servers: Node warns from the eleventh on. */
+const abandoned = new Set<() => void>();
+
+function runAbandoned(): void {
+  for (const abandon of abandoned) abandon();
 }
 
 function generatePassword(): string {

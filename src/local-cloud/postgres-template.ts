@@ -48,14 +48,10 @@ export async function prepareTemplate(
 /** Copies the template; the copy appears at once and whole. `cp` keeps the owner when we are root. */
 export async function copyTemplate(template: string, dataDirectory: string): Promise<void> {
   await mkdir(dirname(dataDirectory), { recursive: true, mode: 0o755 });
-  const unfinished = `${dataDirectory}.${randomBytes(5).toString("hex")}`;
-  try {
-    await run("cp", ["-Rp", template, unfinished]);
-    await rename(unfinished, dataDirectory);
-  } catch (error) {
-    await rm(unfinished, { recursive: true, force: true });
-    throw error;
-  }
+  const unfinished = `${dataDirectory}.new`;
+  await rm(unfinished, { recursive: true, force: true });
+  await run("cp", ["-Rp", template, unfinished]);
+  await rename(unfinished, dataDirectory);
 }
 
 /** Rejects with a ServiceError when a kept data directory was made for another server than this one. */

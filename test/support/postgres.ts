@@ -1,18 +1,20 @@
 import { Client } from "pg";
 import type { Major } from "../../src/local-cloud/postgres-binaries.ts";
 import type { Mode } from "../../src/local-cloud/postgres-bootstrap.ts";
+import { cleanLeftovers } from "../../src/local-cloud/postgres-leftovers.ts";
 import {
   type PostgresServer,
   type PostgresServerOptions,
   startPostgresServer,
 } from "../../src/local-cloud/postgres-server.ts";
 
-/** Starts one server per major, in that order; when one fails, the others are stopped. Stop each in `after`. */
+/** Starts one server per major, in that order, after cleaning what killed test runs left; when one fails, the others are stopped. Stop each in `after`. */
 export async function startServers(
   majors: readonly Major[],
   mode: Mode,
   options: Omit<PostgresServerOptions, "major" | "mode"> = {},
 ): Promise<PostgresServer[]> {
+  await cleanLeftovers();
   const started = await Promise.allSettled(
     majors.map((major) => startPostgresServer({ ...options, major, mode })),
   );
