@@ -84,18 +84,19 @@ export interface RoleMark {
   readonly version: string;
 }
 
-const markPrefix = "managed by cloudsql-postgres-manager ";
+/** How the comment of every managed role begins. */
+export const roleMarkPrefix = "managed by cloudsql-postgres-manager ";
 
 export function formatRoleMark(role: RoleMark): string {
   const { database, schema, kind, template, version } = role;
-  return markPrefix + JSON.stringify({ database, schema, kind, template, version });
+  return roleMarkPrefix + JSON.stringify({ database, schema, kind, template, version });
 }
 
 /** Reads a role's comment; undefined when it is not a mark of this service. */
 export function parseRoleMark(comment: string | null): RoleMark | undefined {
-  if (!comment?.startsWith(markPrefix)) return undefined;
+  if (!comment?.startsWith(roleMarkPrefix)) return undefined;
   try {
-    const mark: unknown = JSON.parse(comment.slice(markPrefix.length));
+    const mark: unknown = JSON.parse(comment.slice(roleMarkPrefix.length));
     return isRoleMark(mark) ? mark : undefined;
   } catch {
     return undefined;

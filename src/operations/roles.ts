@@ -6,6 +6,7 @@ import type { Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
 import { planTaking, readGrantable } from "../postgres/authority.ts";
 import type { Session } from "../postgres/session.ts";
+import { changePrivileges } from "../postgres/statements/privileges.ts";
 import { type Applied, applyDecision, type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { withInstanceLock } from "./instance-lock.ts";
@@ -13,7 +14,7 @@ import { recordChange, recordFailure } from "./record.ts";
 import type { RegistryStatus, RoleRecord } from "./registry.ts";
 import { assertOwnRole } from "./role-names.ts";
 import { planRoles } from "./role-plan.ts";
-import { readRoleState } from "./role-state.ts";
+import { type RoleState, readRoleState } from "./role-state.ts";
 import { findSchema } from "./schema-lookup.ts";
 
 export interface InitializeInput {
@@ -108,6 +109,7 @@ async function decideRoles(
   const existing = new Set(state.roles.keys());
   if (adoption.force) await assertAdministered(session, [...existing]);
   const acting = (role: ManagedRole): boolean => adoption.force || !existing.has(role.name);
+  assertSchemaReachable(state, roles.filter(acting));
   const plan = planRoles(state, roles, acting);
   const taken = await planTaking(session, plan.actsFor, state.authority);
   const warnings = [...plan.warnings];
@@ -134,6 +136,38 @@ async function assertAdministered(session: Session, names: readonly string[]): P
   throw new ServiceError("conflict", `The roles cannot be updated: ${because}.`, {
     details: { because, roles: foreign, needed: "ADMIN OPTION on each of them (PostgreSQL 16 and later)" },
   });
+}
+
+/** Roles that could not even be let into the schema would look initialized and be of no use. */
+function assertSchemaReachable(state: RoleState, acting: readonly ManagedRole[]): void {
+  const names = new Set(acting.map((role) => role.name));
+  const gap = state.gaps.find(
+    (one) =>
+      one.objectType === "schema" &&
+      one.action === "grant" &&
+      names.has(one.role) &&
+      state.authority.get(one.owner) === "refused" &&
+      !one.publicHolds,
+  );
+  if (gap === undefined) return;
+  const because = `the schema belongs to ${gap.owner}, for whom ${state.admin} may not act on this instance`;
+  throw new ServiceError(
+    "conflict",
+    `The roles of schema ${state.schema} cannot be given rights on it: ${because}.`,
+    {
+      details: {
+        because,
+        schema_name: state.schema,
+        owner: gap.owner,
+        run_as_owner: changePrivileges({
+          ...gap,
+          database: state.database,
+          schema: state.schema,
+          grantee: gap.role,
+        }).map((statement) => statement.preview),
+      },
+    },
+  );
 }
 
 function pendingUpdates(plan: ReturnType<typeof planRoles>, existing: ReadonlySet<string>): string[] {

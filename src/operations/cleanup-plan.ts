@@ -1,0 +1,184 @@
+import { parseRoleMark } from "../domain/managed-role.ts";
+import type { Statement } from "../domain/plan.ts";
+import { ServiceError } from "../errors.ts";
+import { type Authority, planTaking, readAuthority } from "../postgres/authority.ts";
+import {
+  type DefaultAclEntry,
+  type Holding,
+  readDefaultAclEntries,
+  readHoldings,
+} from "../postgres/holdings.ts";
+import { readMemberships, readRoles } from "../postgres/role-catalog.ts";
+import type { Session } from "../postgres/session.ts";
+import {
+  changeOwner,
+  dropOwned,
+  reassignOwned,
+  revokeAll,
+  revokeDefaults,
+} from "../postgres/statements/ownership.ts";
+import type { Decision } from "./apply.ts";
+import { planRowRevocations } from "./memberships.ts";
+
+export interface CleanupCounts {
+  readonly ownershipTransferred: number;
+  readonly permissionsRevoked: number;
+  readonly objectsDropped: number;
+}
+
+export interface CleanupScope {
+  readonly user: string;
+  /** Only what lies in this schema of the target's database. */
+  readonly schema?: string;
+  /** Memberships belong to the instance: they end with the first database. */
+  readonly memberships: boolean;
+}
+
+interface Present {
+  readonly owned: readonly Holding[];
+  readonly granted: readonly Holding[];
+  readonly defaults: readonly DefaultAclEntry[];
+  readonly authority: ReadonlyMap<string, Authority>;
+}
+
+/** What frees a user of everything that it owns and holds in one database. */
+export async function decideCleanup(session: Session, scope: CleanupScope): Promise<Decision<CleanupCounts>> {
+  const present = await readPresent(session, scope);
+  const memberships = scope.memberships ? await planMemberships(session, scope) : [];
+  const { reachable, warnings } = leaveUnreachable(session, scope, present);
+  assertActsFor(session, scope.user, reachable);
+  const statements = await planStatements(session, scope, reachable, warnings.length > 0);
+  return {
+    statements: [...memberships, ...statements],
+    warnings,
+    result: {
+      ownershipTransferred: reachable.owned.length,
+      permissionsRevoked:
+        reachable.granted.length + reachable.defaults.length + memberships.filter(isRevocation).length,
+      objectsDropped: 0,
+    },
+  };
+}
+
+const isRevocation = (statement: Statement): boolean => statement.destructive === true;
+
+async function readPresent(session: Session, scope: CleanupScope): Promise<Present> {
+  const { user, schema } = scope;
+  const inScope = (one: { readonly schema: string | null }): boolean =>
+    schema === undefined || one.schema === schema;
+  const holdings = (await readHoldings(session, user)).filter(inScope);
+  const defaults = (await readDefaultAclEntries(session, user)).filter(inScope);
+  const objects = holdings.filter((one) => one.catalog !== "pg_default_acl");
+  const owners = holdings.flatMap((one) => [one.owner, one.schemaOwner ?? ""]);
+  const actors = [user, ...owners, ...defaults.map((entry) => entry.creator)].filter((name) => name !== "");
+  return {
+    owned: objects.filter((one) => one.kind === "owner"),
+    granted: objects.filter((one) => one.kind !== "owner"),
+    defaults,
+    authority: await readAuthority(session, actors),
+  };
+}
+
+/** Grants on objects of a superuser, or of a role for which the admin may not act, stay: they are named. */
+function leaveUnreachable(
+  session: Session,
+  scope: CleanupScope,
+  present: Present,
+): { reachable: Present; warnings: string[] } {
+  const refused = (name: string): boolean => present.authority.get(name) === "refused";
+  const isOut = (one: Holding): boolean => one.owner !== scope.user && refused(one.owner);
+  const defaultIsOut = (one: DefaultAclEntry): boolean => one.creator !== scope.user && refused(one.creator);
+  const say = (what: string, owner: string): string =>
+    `${scope.user} keeps its privileges on ${what} in ${session.target.database}: ${session.user} may not act for ${owner}.`;
+  return {
+    reachable: {
+      ...present,
+      granted: present.granted.filter((one) => !isOut(one)),
+      defaults: present.defaults.filter((one) => !defaultIsOut(one)),
+    },
+    warnings: [
+      ...present.granted.filter(isOut).map((one) => say(`${one.type} ${one.identity}`, one.owner)),
+      ...present.defaults
+        .filter(defaultIsOut)
+        .map((one) => say(`future objects of ${one.creator}`, one.creator)),
+    ],
+  };
+}
+
+/** Giving away what a user owns takes the user's rights: refuse before anything is touched, in whichever database. */
+function assertActsFor(session: Session, user: string, present: Present): void {
+  if (present.authority.get(user) !== "refused") return;
+  const own = present.owned.length + present.defaults.filter((entry) => entry.creator === user).length;
+  if (own === 0) return;
+  const because = `${user} owns ${own} things in ${session.target.database}, and ${session.user} may not act for it on this instance`;
+  throw new ServiceError("conflict", `The user cannot be cleaned up: ${because}.`, {
+    details: {
+      because,
+      database: session.target.database,
+      owned: present.owned.slice(0, 20).map((one) => `${one.type} ${one.identity}`),
+      run_as_user: `REASSIGN OWNED BY CURRENT_USER TO ${session.user}, as ${user} after it was made a member of that role`,
+    },
+  });
+}
+
+async function planStatements(
+  session: Session,
+  scope: CleanupScope,
+  present: Present,
+  somethingStays: boolean,
+): Promise<Statement[]> {
+  const { owned, granted, defaults, authority } = present;
+  if (owned.length + granted.length + defaults.length === 0) return [];
+  const database = session.target.database;
+  const sweeps = scope.schema === undefined && !somethingStays && authority.get(scope.user) !== "refused";
+  const ends =
+    sweeps && granted.length + defaults.length > 0
+      ? [dropOwned(database, scope.user)]
+      : [
+          ...granted.flatMap((one) => revokeAll(database, one, scope.user) ?? []),
+          ...defaults.map((entry) => revokeDefaults(database, entry)),
+        ];
+  const taken = await planTaking(session, rightsNeeded(session, scope, present), authority);
+  return [...taken.take, ...planTransfer(session, scope, owned), ...ends, ...taken.giveBack];
+}
+
+function planTransfer(session: Session, scope: CleanupScope, owned: readonly Holding[]): Statement[] {
+  const { target, user: admin } = session;
+  if (owned.length === 0) return [];
+  if (scope.schema === undefined) return [reassignOwned(target.database, scope.user, admin)];
+  return owned.filter((one) => !one.follows).map((one) => changeOwner(target.database, one, admin));
+}
+
+/**
+ * The user's rights to give away what it owns, those of the schemas' owners since the new owner needs CREATE there,
+ * and those of the owners of objects on which the user holds privileges: without them REVOKE and DROP OWNED only warn.
+ */
+function rightsNeeded(session: Session, scope: CleanupScope, present: Present): string[] {
+  const { owned, granted, defaults, authority } = present;
+  const schemaOwners = owned.map((one) => one.schemaOwner ?? "");
+  const names = [
+    scope.user,
+    ...schemaOwners,
+    ...granted.map((one) => one.owner),
+    ...defaults.map((entry) => entry.creator),
+  ];
+  return [...new Set(names)].filter(
+    (name) => name !== "" && name !== session.user && authority.get(name) !== "refused",
+  );
+}
+
+/** Memberships but for those that Cloud SQL keeps for its own ends (cloudsqliamuser and its like). */
+async function planMemberships(session: Session, scope: CleanupScope): Promise<Statement[]> {
+  const rows = await readMemberships(session, { members: [scope.user] });
+  const own = rows.filter((row) => !row.role.startsWith("cloudsql"));
+  if (scope.schema === undefined) return planRowRevocations(session, own);
+  const roles = await readRoles(
+    session,
+    own.map((row) => row.role),
+  );
+  const inSchema = own.filter((row) => {
+    const mark = parseRoleMark(roles.get(row.role)?.comment ?? null);
+    return mark !== undefined && mark.schema === scope.schema && mark.database === session.target.database;
+  });
+  return planRowRevocations(session, inSchema);
+}

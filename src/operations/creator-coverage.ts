@@ -1,0 +1,171 @@
+import { expandTemplate, type ManagedRole, parseRoleMark, roleMarkPrefix } from "../domain/managed-role.ts";
+import { emptyPlan, type Plan, type Statement } from "../domain/plan.ts";
+import { type SchemaObjectType, schemaObjectTypes, standardTemplate } from "../domain/role-template.ts";
+import { planTaking, readAuthority } from "../postgres/authority.ts";
+import { readRolesByComment } from "../postgres/role-catalog.ts";
+import { type DefaultPrivilege, readDefaultPrivileges } from "../postgres/schema-catalog.ts";
+import type { Session } from "../postgres/session.ts";
+import { changeDefaultPrivileges } from "../postgres/statements/privileges.ts";
+
+/**
+ * Default privileges bind to the role that creates, and a table that a member of an admin role makes belongs to that
+ * member. So whoever becomes able to create in a managed schema needs default privileges there, and whoever ceases
+ * to be able needs none (they would keep the user from being deleted).
+ */
+export async function planCreatorChange(
+  session: Session,
+  role: string,
+  user: string,
+  change: "assigned" | "revoked",
+): Promise<Plan> {
+  const managed = await readManagedRoles(session);
+  const affected = await readAffected(session, [...managed.keys()], role, user, change);
+  const statements: Statement[] = [];
+  const warnings: string[] = [];
+  for (const { schema, creators } of affected) {
+    const roles = managed.get(schema) ?? [];
+    const defaults = await readDefaultPrivileges(
+      session,
+      schema,
+      roles.map((one) => one.name),
+    );
+    const changes = creators.flatMap((creator) =>
+      changesFor(session, schema, creator, roles, defaults, change),
+    );
+    const touched = [...new Set(changes.map((one) => one.creator))];
+    const authority = await readAuthority(session, touched);
+    const reachable = changes.filter((one) => authority.get(one.creator) !== "refused");
+    const taken = await planTaking(
+      session,
+      reachable.map((one) => one.creator),
+      authority,
+    );
+    statements.push(...taken.take, ...reachable.map((one) => one.statement), ...taken.giveBack);
+    for (const creator of touched.filter(
+      (one) => authority.get(one) === "refused" && change === "assigned",
+    )) {
+      warnings.push(
+        `What ${creator} creates in ${schema} is not covered: ${session.user} may not act for ${creator} on this ` +
+          "instance. Let it SET ROLE to the schema's admin role before it creates, or call roles/initialize with " +
+          "force_update afterwards.",
+      );
+    }
+  }
+  return statements.length + warnings.length === 0 ? emptyPlan : { statements, warnings };
+}
+
+interface CreatorStatement {
+  readonly creator: string;
+  readonly statement: Statement;
+}
+
+function changesFor(
+  session: Session,
+  schema: string,
+  creator: string,
+  roles: readonly ManagedRole[],
+  defaults: readonly DefaultPrivilege[],
+  change: "assigned" | "revoked",
+): CreatorStatement[] {
+  const held = (role: ManagedRole, type: SchemaObjectType): readonly string[] =>
+    defaults.find((d) => d.creator === creator && d.grantee === role.name && d.objectType === type)
+      ?.privileges ?? [];
+  const { database } = session.target;
+  return roles.flatMap((role) =>
+    schemaObjectTypes.flatMap((objectType) => {
+      const has = held(role, objectType);
+      const wanted = role.privileges[objectType] ?? [];
+      const privileges = change === "assigned" ? wanted.filter((one) => !has.includes(one)) : has;
+      if (privileges.length === 0 || role.name === creator) return [];
+      const action = change === "assigned" ? "grant" : "revoke";
+      const creators = [creator];
+      const options = {
+        action,
+        database,
+        schema,
+        objectType,
+        privileges,
+        grantee: role.name,
+        creators,
+      } as const;
+      return [{ creator, statement: changeDefaultPrivileges(options) }];
+    }),
+  );
+}
+
+/** The schema roles of this database that exist and are marked as managed, by schema. */
+async function readManagedRoles(session: Session): Promise<Map<string, ManagedRole[]>> {
+  const major = Math.floor(session.versionNum / 10_000);
+  const found = new Map<string, ManagedRole[]>();
+  for (const row of await readRolesByComment(session, roleMarkPrefix)) {
+    const mark = parseRoleMark(row.comment);
+    if (mark === undefined || mark.database !== session.target.database || mark.schema === null) continue;
+    const expanded = expandTemplate(standardTemplate, mark.database, mark.schema, major);
+    const role = expanded.find((one) => one.name === row.name);
+    if (role !== undefined) found.set(mark.schema, [...(found.get(mark.schema) ?? []), role]);
+  }
+  return found;
+}
+
+interface Affected {
+  readonly schema: string;
+  /** The user, and whoever inherits from it. */
+  readonly creators: readonly string[];
+}
+
+/**
+ * Schemas in which the role lets one create, with those who gain it (`assigned`: the user and its heirs) or lose it
+ * (`revoked`: those of them who can't create there by any other way).
+ */
+async function readAffected(
+  session: Session,
+  schemas: readonly string[],
+  role: string,
+  user: string,
+  change: "assigned" | "revoked",
+): Promise<Affected[]> {
+  if (schemas.length === 0) return [];
+  const { rows } = await session.query<{ schema: string; creators: string[] }>(
+    `WITH heirs AS (
+       SELECT h.oid, h.rolname FROM pg_roles h
+        WHERE pg_has_role(h.oid, (SELECT u.oid FROM pg_roles u WHERE u.rolname::text = $3::text), 'USAGE')
+          AND NOT h.rolsuper AND h.rolname <> current_user)
+     SELECT n.nspname::text AS schema, array_agg(h.rolname::text ORDER BY h.rolname) AS creators
+       FROM pg_namespace n, heirs h
+      WHERE n.nspname::text = ANY ($1::text[]) AND has_schema_privilege($2::text, n.oid, 'CREATE')
+      GROUP BY 1 ORDER BY 1`,
+    [schemas, role, user],
+  );
+  if (change === "assigned") return rows;
+  return Promise.all(
+    rows.map(async (row) => ({ ...row, creators: await withoutOtherWay(session, row, role, user) })),
+  );
+}
+
+/** Those who can create in the schema only through the membership that ends. */
+async function withoutOtherWay(
+  session: Session,
+  row: Affected,
+  role: string,
+  user: string,
+): Promise<string[]> {
+  const { rows } = await session.query<{ name: string }>(
+    `WITH RECURSIVE edges AS (
+       SELECT m.roleid, m.member FROM pg_auth_members m
+        WHERE NOT (m.roleid = (SELECT oid FROM pg_roles WHERE rolname::text = $3::text)
+                   AND m.member = (SELECT oid FROM pg_roles WHERE rolname::text = $4::text))),
+     reach AS (
+       SELECT r.oid AS start, r.oid AS role FROM pg_roles r WHERE r.rolname::text = ANY ($2::text[])
+       UNION
+       SELECT reach.start, edges.roleid FROM reach JOIN edges ON edges.member = reach.role)
+     SELECT r.rolname::text AS name FROM pg_roles r
+      WHERE r.rolname::text = ANY ($2::text[])
+        AND NOT EXISTS (
+          SELECT FROM reach, pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
+           WHERE reach.start = r.oid AND n.nspname::text = $1::text AND a.privilege_type = 'CREATE'
+             AND a.grantee IN (0, reach.role))
+      ORDER BY 1`,
+    [row.schema, row.creators, role, user],
+  );
+  return rows.map((found) => found.name);
+}

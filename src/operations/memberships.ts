@@ -1,0 +1,239 @@
+import { parseRoleMark } from "../domain/managed-role.ts";
+import { parseIdentifier } from "../domain/names.ts";
+import { emptyPlan, previewStatements, type Statement, type StatementPreview } from "../domain/plan.ts";
+import type { Target } from "../domain/target.ts";
+import { notFound, ServiceError } from "../errors.ts";
+import { planTaking, readAuthority, readGrantable } from "../postgres/authority.ts";
+import { type Membership, type RoleRow, readMemberships, readRoles } from "../postgres/role-catalog.ts";
+import type { Session } from "../postgres/session.ts";
+import {
+  grantMembership,
+  membershipOptionsSince,
+  revokeMembership,
+} from "../postgres/statements/memberships.ts";
+import { applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
+import type { Call, Context } from "./context.ts";
+import { planCreatorChange } from "./creator-coverage.ts";
+import { withInstanceLock } from "./instance-lock.ts";
+import { findPrincipal, type Principal, parsePrincipalName } from "./principals.ts";
+import { recordChange, recordFailure } from "./record.ts";
+import { describePlace, fullRoleName, unsafeAttributes } from "./role-names.ts";
+import { findSchema } from "./schema-lookup.ts";
+
+export interface MembershipInput {
+  readonly schema: string;
+  readonly username: string;
+  /** The full name or a kind such as `reader`. */
+  readonly role: string;
+  readonly dryRun?: boolean;
+}
+
+export interface MembershipResult {
+  readonly normalizedUsername: string;
+  /** The role's full name. */
+  readonly role: string;
+  readonly changed: boolean;
+  readonly plan?: readonly StatementPreview[];
+  readonly warnings: readonly string[];
+}
+
+type Plans = (session: Session, role: RoleRow, user: Principal) => Promise<Decision<undefined>>;
+
+/**
+ * Makes a user a member of a role. A user who may create in a schema through it gets default privileges there, so
+ * that what it creates is covered. `not_found` (schema, role, user); `conflict` when the role is another schema's,
+ * a login, or not the admin's to grant.
+ */
+export async function assignRole(
+  context: Context,
+  call: Call,
+  target: Target,
+  input: MembershipInput,
+): Promise<MembershipResult> {
+  return changeMembership(context, call, target, input, planAssignment);
+}
+
+/**
+ * Ends a user's membership in a role, whoever granted it, and the default privileges that came with it. `conflict`
+ * when a grantor's row cannot be revoked by the admin: then nothing is revoked.
+ */
+export async function revokeRole(
+  context: Context,
+  call: Call,
+  target: Target,
+  input: MembershipInput,
+): Promise<MembershipResult> {
+  return changeMembership(context, call, target, input, planRevocation);
+}
+
+async function changeMembership(
+  context: Context,
+  call: Call,
+  target: Target,
+  input: MembershipInput,
+  plans: Plans,
+): Promise<MembershipResult> {
+  const schema = parseIdentifier("schema_name", input.schema);
+  const roleName = fullRoleName(target, schema, input.role);
+  const username = parsePrincipalName(context, input.username);
+  const decide: Decide<undefined> = async (session) => {
+    await findSchema(session, schema);
+    const role = await findGroupRole(session, schema, roleName);
+    return plans(session, role, await findPrincipal(session, context, username));
+  };
+  const outcome = { normalizedUsername: username.normalized, role: roleName };
+  if (input.dryRun) {
+    const { statements, warnings } = await planOnly(context, call, target, decide);
+    return { ...outcome, changed: statements.length > 0, plan: previewStatements(statements), warnings };
+  }
+  const verb = plans === planAssignment ? "assign" : "revoke";
+  const summary = `${verb} ${roleName} ${verb === "assign" ? "to" : "from"} ${username.normalized}`;
+  const subject = { summary, schema, roleName, username: username.normalized };
+  await context.registry.read(target);
+  const applied = await recordFailure(context, call, target, subject, () =>
+    withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
+  );
+  const changed = applied.statements.length > 0;
+  if (changed) await recordChange(context, call, target, { ...subject, statements: applied.statements });
+  return { ...outcome, changed, warnings: applied.warnings };
+}
+
+/** A role that may be granted: a group role of this schema, or one that no schema owns. */
+async function findGroupRole(session: Session, schema: string, name: string): Promise<RoleRow> {
+  const row = (await readRoles(session, [name])).get(name);
+  if (row === undefined) {
+    throw notFound(
+      "role",
+      `There is no role ${JSON.stringify(name)}; roles/initialize creates the standard ones.`,
+      {
+        role_name: name,
+      },
+    );
+  }
+  const refuse = (because: string): never => {
+    throw new ServiceError("conflict", `Role ${JSON.stringify(name)} ${because}.`, {
+      details: { role_name: name, because },
+    });
+  };
+  const unsafe = unsafeAttributes(row);
+  if (unsafe.length > 0)
+    refuse(`has the attribute ${unsafe.join(", ")}: only plain group roles are assigned`);
+  if (row.memberOf.some((group) => group.startsWith("cloudsql"))) {
+    refuse("belongs to Cloud SQL: only plain group roles are assigned");
+  }
+  const mark = parseRoleMark(row.comment);
+  if (mark === undefined) return row;
+  const elsewhere =
+    mark.database !== session.target.database || (mark.schema !== null && mark.schema !== schema);
+  if (elsewhere) refuse(`belongs to ${describePlace(mark)}`);
+  return row;
+}
+
+const planAssignment: Plans = async (session, role, user) => {
+  const rows = await readMemberships(session, { roles: [role.name], members: [user.name] });
+  const held = rows.some((row) => row.inherit || session.versionNum < membershipOptionsSince);
+  const statements: Statement[] = [];
+  const warnings: string[] = [];
+  if (!held) {
+    await assertGrantable(session, role.name);
+    const { versionNum, target } = session;
+    statements.push(
+      grantMembership({ database: target.database, versionNum, role: role.name, member: user.name }),
+    );
+  }
+  if (session.versionNum < membershipOptionsSince && !user.inherits) {
+    warnings.push(
+      `${user.name} is NOINHERIT: it has the privileges of ${role.name} only after SET ROLE ${role.name} ` +
+        "(PostgreSQL 15 and earlier).",
+    );
+  }
+  const coverage = await planCreatorChange(session, role.name, user.name, "assigned");
+  return {
+    statements: [...statements, ...coverage.statements],
+    warnings: [...warnings, ...coverage.warnings],
+    result: undefined,
+  };
+};
+
+const planRevocation: Plans = async (session, role, user) => {
+  const rows = await readMemberships(session, { roles: [role.name], members: [user.name] });
+  const revocations = await planRowRevocations(session, rows);
+  const coverage =
+    rows.length === 0 ? emptyPlan : await planCreatorChange(session, role.name, user.name, "revoked");
+  const warnings = rows.length === 0 ? await otherWays(session, role.name, user.name) : [];
+  return {
+    statements: [...coverage.statements, ...revocations],
+    warnings: [...warnings, ...coverage.warnings],
+    result: undefined,
+  };
+};
+
+/**
+ * From 16 on a membership has a row per grantor, and REVOKE ends the row of one: all of them are revoked, or none.
+ * Another grantor's row takes that grantor's rights.
+ */
+export async function planRowRevocations(
+  session: Session,
+  rows: readonly Membership[],
+): Promise<Statement[]> {
+  const { versionNum, user, target } = session;
+  const revoke = (row: Membership): Statement =>
+    revokeMembership({
+      database: target.database,
+      versionNum,
+      role: row.role,
+      member: row.member,
+      grantor: row.grantor,
+    });
+  if (versionNum < membershipOptionsSince) {
+    if (rows.length > 0) await assertGrantable(session, ...rows.map((row) => row.role));
+    return rows.map(revoke);
+  }
+  const others = [...new Set(rows.map((row) => row.grantor).filter((grantor) => grantor !== user))];
+  const authority = await readAuthority(session, others);
+  const stuck = rows.filter(
+    (row) => row.grantor !== user && (authority.get(row.grantor) ?? "refused") === "refused",
+  );
+  if (stuck.length > 0) throw cannotRevoke(session, stuck.map(revoke), stuck);
+  const taken = await planTaking(session, others, authority);
+  return [...taken.take, ...rows.map(revoke), ...taken.giveBack];
+}
+
+function cannotRevoke(
+  session: Session,
+  statements: readonly Statement[],
+  rows: readonly Membership[],
+): ServiceError {
+  const who = [...new Set(rows.map((row) => row.grantor))].join(", ");
+  const because = `${who} granted it, and ${session.user} may not act for ${who}`;
+  return new ServiceError("conflict", `The membership cannot be ended: ${because}.`, {
+    details: {
+      because,
+      grantors: rows.map((row) => row.grantor),
+      run_as_grantor: statements.map((s) => s.preview),
+    },
+  });
+}
+
+async function assertGrantable(session: Session, ...names: string[]): Promise<void> {
+  const grantable = await readGrantable(session, names);
+  const missing = names.filter((name) => !grantable.has(name));
+  if (missing.length === 0) return;
+  const because = `${session.user} has no ADMIN OPTION on ${missing.join(", ")}`;
+  throw new ServiceError("conflict", `The membership cannot be changed: ${because}.`, {
+    details: { because },
+  });
+}
+
+/** A user who holds a role through another one keeps it: say so. */
+async function otherWays(session: Session, role: string, user: string): Promise<string[]> {
+  const { rows } = await session.query<{ through: string }>(
+    `SELECT g.rolname::text AS through
+       FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles u ON u.oid = m.member
+      WHERE u.rolname::text = $2::text AND g.rolname::text <> $1::text
+        AND pg_has_role(g.oid, (SELECT r.oid FROM pg_roles r WHERE r.rolname::text = $1::text), 'MEMBER')
+      ORDER BY 1`,
+    [role, user],
+  );
+  return rows.map(({ through }) => `${user} still holds ${role} through ${through}.`);
+}

@@ -1,0 +1,127 @@
+import { parseUsername } from "../domain/iam-user.ts";
+import { parseSchemaName } from "../domain/names.ts";
+import { previewStatements, type StatementPreview } from "../domain/plan.ts";
+import type { Target } from "../domain/target.ts";
+import { notFound, ServiceError } from "../errors.ts";
+import { planTaking, readAuthority } from "../postgres/authority.ts";
+import { readRoles } from "../postgres/role-catalog.ts";
+import { readSchema } from "../postgres/schema-catalog.ts";
+import type { Session } from "../postgres/session.ts";
+import { createSchemaStatement } from "../postgres/statements/schemas.ts";
+import { applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
+import type { Call, Context } from "./context.ts";
+import { withInstanceLock } from "./instance-lock.ts";
+import { recordChange, recordFailure } from "./record.ts";
+
+export interface CreateSchemaInput {
+  readonly schema: string;
+  /** A user or a role; the admin when missing. */
+  readonly owner?: string;
+  readonly dryRun?: boolean;
+}
+
+export interface CreateSchemaResult {
+  readonly owner: string;
+  /** false when it was there already with that owner (or with any, when none was asked for). */
+  readonly created: boolean;
+  readonly plan?: readonly StatementPreview[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Creates a schema. `conflict` when it exists with another owner than the one asked for, or when the admin may not
+ * give a schema to that owner; `not_found` (user or role) when there is no such owner.
+ */
+export async function createSchema(
+  context: Context,
+  call: Call,
+  target: Target,
+  input: CreateSchemaInput,
+): Promise<CreateSchemaResult> {
+  const schema = parseSchemaName("schema_name", input.schema);
+  const owner = input.owner === undefined ? undefined : parseOwner(context, input.owner);
+  const decide: Decide<{ owner: string }> = (session) => decideSchema(session, schema, owner);
+  if (input.dryRun) {
+    const decision = await planOnly(context, call, target, decide);
+    return { ...describe(decision), plan: previewStatements(decision.statements) };
+  }
+  const subject = { summary: `create schema ${schema}`, schema };
+  await context.registry.read(target);
+  const applied = await recordFailure(context, call, target, subject, () =>
+    withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
+  );
+  if (applied.statements.length > 0) {
+    await recordChange(context, call, target, { ...subject, statements: applied.statements });
+  }
+  return describe(applied);
+}
+
+function parseOwner(context: Context, owner: string): string {
+  return owner === context.settings.adminUser ? owner : parseUsername("owner", owner).normalized;
+}
+
+function describe(decision: Decision<{ owner: string }>): CreateSchemaResult {
+  return {
+    owner: decision.result.owner,
+    created: decision.statements.length > 0,
+    warnings: decision.warnings,
+  };
+}
+
+async function decideSchema(
+  session: Session,
+  schema: string,
+  wantedOwner: string | undefined,
+): Promise<Decision<{ owner: string }>> {
+  const owner = wantedOwner ?? session.user;
+  const present = await readSchema(session, schema);
+  if (present !== undefined) {
+    if (wantedOwner !== undefined && present.owner !== wantedOwner) throw otherOwner(schema, present.owner);
+    return { statements: [], warnings: [], result: { owner: present.owner } };
+  }
+  const row = (await readRoles(session, [owner])).get(owner);
+  if (row === undefined) {
+    const resource = owner.includes("@") ? "user" : "role";
+    throw notFound(
+      resource,
+      `There is no role ${JSON.stringify(owner)} on this instance to own the schema.`,
+      { owner },
+    );
+  }
+  const databaseOwner = await readDatabaseOwner(session);
+  const actsFor = databaseOwner === undefined ? [owner] : [owner, databaseOwner];
+  const authority = await readAuthority(session, actsFor, { toOwn: true });
+  const refused = actsFor.filter((role) => role !== session.user && authority.get(role) === "refused");
+  if (refused.length > 0) throw cannotActFor(session.user, refused);
+  const others = actsFor.filter((role) => role !== session.user);
+  const taken = await planTaking(session, others, authority);
+  const { database } = session.target;
+  const statements = [...taken.take, createSchemaStatement(database, schema, owner), ...taken.giveBack];
+  return { statements, warnings: [], result: { owner } };
+}
+
+/** The database's owner when it takes its rights to create a schema; undefined when the admin may as it is. */
+async function readDatabaseOwner(session: Session): Promise<string | undefined> {
+  const { rows } = await session.query<{ owner: string; may: boolean }>(
+    `SELECT pg_get_userbyid(d.datdba)::text AS owner, has_database_privilege(d.oid, 'CREATE') AS may
+       FROM pg_database d WHERE d.datname = current_database()`,
+  );
+  return rows[0]?.may === false ? rows[0].owner : undefined;
+}
+
+function otherOwner(schema: string, owner: string): ServiceError {
+  return new ServiceError(
+    "conflict",
+    `Schema ${JSON.stringify(schema)} exists already and belongs to ${owner}.`,
+    {
+      details: { schema_name: schema, owner },
+    },
+  );
+}
+
+function cannotActFor(admin: string, roles: readonly string[]): ServiceError {
+  const because = `${admin} may not act for ${roles.join(", ")} on this instance`;
+  return new ServiceError("conflict", `The schema cannot be created: ${because}.`, {
+    details: { because, roles },
+  });
+}

@@ -1,0 +1,55 @@
+import { type Target, targetKey } from "../../src/domain/target.ts";
+import { ServiceError } from "../../src/errors.ts";
+import type { HistoryEntry, Registry, RoleRecord } from "../../src/operations/registry.ts";
+
+/** A registry for tests of what happens in PostgreSQL; the real one has tests of its own. */
+export interface MemoryRegistry extends Registry {
+  history(target: Target): readonly HistoryEntry[];
+  /** Every call fails until this is called with false. */
+  fail(reads: boolean, writes: boolean): void;
+}
+
+interface Document {
+  readonly roles: Map<string, RoleRecord>;
+  readonly history: HistoryEntry[];
+  readonly at: Date;
+}
+
+export function createMemoryRegistry(): MemoryRegistry {
+  const documents = new Map<string, Document>();
+  const failing = { reads: false, writes: false };
+  const check = (fails: boolean): void => {
+    if (fails) throw new ServiceError("unavailable", "Firestore is down.");
+  };
+  return {
+    documentId: (target) => encodeURIComponent(targetKey(target)),
+    async read(target) {
+      check(failing.reads);
+      const found = documents.get(targetKey(target));
+      if (found === undefined) return undefined;
+      return {
+        documentId: encodeURIComponent(targetKey(target)),
+        revision: found.history.length,
+        createdAt: found.at,
+        createdBy: found.history[0]?.actor ?? "",
+        lastUpdated: new Date(),
+        roles: [...found.roles.values()],
+        totalHistoryEntries: found.history.length,
+      };
+    },
+    async record(target, entry, change = {}) {
+      check(failing.writes);
+      const key = targetKey(target);
+      const document: Document = documents.get(key) ?? { roles: new Map(), history: [], at: new Date() };
+      documents.set(key, document);
+      document.history.push(entry);
+      for (const role of change.upsertRoles ?? []) document.roles.set(role.name, role);
+      for (const name of change.removeRoles ?? []) document.roles.delete(name);
+    },
+    history: (target) => documents.get(targetKey(target))?.history ?? [],
+    fail(reads, writes) {
+      failing.reads = reads;
+      failing.writes = writes;
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import type pg from "pg";
+import type { Target } from "../../src/domain/target.ts";
+import type { Major } from "../../src/local-cloud/postgres-binaries.ts";
+import type { PostgresServer } from "../../src/local-cloud/postgres-server.ts";
+import { silentLog } from "../../src/log.ts";
+import type { Call, Context } from "../../src/operations/context.ts";
+import { createMemoryRegistry, type MemoryRegistry } from "./memory-registry.ts";
+import { createTestPools, testTarget } from "./pools.ts";
+import { startServers, withClient } from "./postgres.ts";
+
+export const majors = [14, 15, 16, 17, 18] as const satisfies readonly Major[];
+export type Mode = "permissive" | "strict";
+
+/** Servers on which operations change roles, one a major, all in one mode. */
+export interface RoleFleet {
+  readonly context: Context;
+  readonly registry: MemoryRegistry;
+  call(operation?: string): Call;
+  server(major: Major): PostgresServer;
+  /** Makes a database (as the Admin API does) and runs SQL in it as the superuser. */
+  createDatabase(major: Major, database: string, sql?: string): Promise<Target>;
+  /** Runs SQL as the superuser. */
+  sql<Row extends pg.QueryResultRow>(target: Target, text: string, values?: unknown[]): Promise<Row[]>;
+  /** Runs statements as some role would, and rolls back unless told to keep; rejects as the server does. */
+  as(target: Target, role: string, text: string, keep?: "keep"): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startRoleFleet(mode: Mode, wanted: readonly Major[] = majors): Promise<RoleFleet> {
+  const started = await startServers(wanted, mode);
+  const servers = new Map(started.map((server) => [`pg${server.major}`, server]));
+  const pools = createTestPools(Object.fromEntries(servers));
+  const registry = createMemoryRegistry();
+  const find = (name: string): PostgresServer => {
+    const found = servers.get(name);
+    if (found === undefined) throw new Error(`${name} was not started`);
+    return found;
+  };
+  const url = (target: Target): string => find(target.instance).superuserUrl(target.database);
+  return {
+    context: {
+      pools,
+      registry,
+      settings: { adminUser: "postgres", validateIamUsers: true, healthCheckTimeoutMs: 5_000 },
+    },
+    registry,
+    call: (operation = "test") => ({
+      operation,
+      actor: "tester@example.com",
+      requestId: "request-1",
+      log: silentLog,
+      signal: new AbortController().signal,
+    }),
+    server: (major) => find(`pg${major}`),
+    async createDatabase(major, database, text) {
+      await find(`pg${major}`).createDatabase(database);
+      const target = testTarget(`pg${major}`, database);
+      if (text !== undefined) await withClient(url(target), (client) => client.query(text));
+      return target;
+    },
+    sql: (target, text, values) =>
+      withClient(url(target), async (client) => (await client.query(text, values)).rows),
+    as: (target, role, text, keep) =>
+      withClient(url(target), async (client) => {
+        await client.query("SELECT set_config('session_authorization', $1, false)", [role]);
+        await client.query("BEGIN");
+        await client.query(text);
+        await client.query(keep === undefined ? "ROLLBACK" : "COMMIT");
+      }),
+    async stop() {
+      await pools.close();
+      await Promise.all([...servers.values()].map((server) => server.stop()));
+    },
+  };
+}
