@@ -1,3 +1,6 @@
+import { isUnexpected, loggable } from "./log-fields.ts";
+import { redactPlainText, redactText } from "./log-redaction.ts";
+
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -19,3 +22,145 @@ export const silentLog: Log = {
   error() {},
   child: () => silentLog,
 };
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** `json` for Cloud Logging, one object a line; `text` for people. */
+  readonly format: "json" | "text";
+  /** Takes whole lines; by default the standard output. */
+  readonly write?: (lines: string) => void;
+  /** The Google Cloud project, which a trace's full name needs. */
+  readonly project?: string | undefined;
+  /** false leaves the trace, the span and the request id out. */
+  readonly correlationIds: boolean;
+  readonly service?: { readonly name: string; readonly version: string };
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+const order: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warning: 2, error: 3 };
+
+/** What one line is made of, before it has a format. */
+interface Entry {
+  readonly level: LogLevel;
+  readonly timeMs: number;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+/**
+ * The real log. These fields have a meaning of their own in Cloud Logging: `trace` (32 hex digits), `spanId`,
+ * `traceSampled`, `httpRequest`, `labels`; an Error may be the value of any field, by custom of `error`.
+ * https://cloud.google.com/logging/docs/structured-logging
+ *
+ * Lines are collected for one turn of the event loop and written together; `flush` writes what is left, at once.
+ */
+export function createLog(options: LogOptions): Log & { flush(): void } {
+  const write = options.write ?? ((lines) => void process.stdout.write(lines));
+  const now = options.now ?? Date.now;
+  const format = options.format === "json" ? formatJson : formatText;
+  let pending = "";
+
+  function flush(): void {
+    const lines = pending;
+    pending = "";
+    if (lines !== "") write(lines);
+  }
+
+  function put(level: LogLevel, message: string, fields: LogFields): void {
+    if (pending === "") setImmediate(flush);
+    pending += `${redactText(line({ level, timeMs: now(), message, fields }))}\n`;
+  }
+
+  function line(entry: Entry): string {
+    try {
+      return format(entry, options);
+    } catch (error) {
+      // A field that cannot be read (a getter that throws) must not cost the line, nor the request.
+      return format({ ...entry, fields: { unloggable: String(error) } }, options);
+    }
+  }
+
+  return { ...logWith({}, options.level, put), flush };
+}
+
+function logWith(
+  base: LogFields,
+  threshold: LogLevel,
+  put: (level: LogLevel, message: string, fields: LogFields) => void,
+): Log {
+  const writer = (level: LogLevel) => {
+    if (order[level] < order[threshold]) return () => {};
+    return (message: string, fields?: LogFields) =>
+      put(level, message, fields === undefined ? base : { ...base, ...fields });
+  };
+  return {
+    debug: writer("debug"),
+    info: writer("info"),
+    warning: writer("warning"),
+    error: writer("error"),
+    child: (fields) => logWith({ ...base, ...fields }, threshold, put),
+  };
+}
+
+/** Names that Cloud Logging understands, by the field that a caller of the log gives. */
+function correlation(fields: LogFields, options: LogOptions): Record<string, unknown> {
+  if (!options.correlationIds)
+    return { trace: undefined, spanId: undefined, traceSampled: undefined, requestId: undefined };
+  const renamed: Record<string, unknown> = {};
+  if (typeof fields.trace === "string") {
+    renamed.trace = undefined;
+    renamed["logging.googleapis.com/trace"] =
+      options.project === undefined ? fields.trace : `projects/${options.project}/traces/${fields.trace}`;
+  }
+  if (fields.spanId !== undefined) {
+    renamed.spanId = undefined;
+    renamed["logging.googleapis.com/spanId"] = fields.spanId;
+  }
+  if (fields.traceSampled !== undefined) {
+    renamed.traceSampled = undefined;
+    renamed["logging.googleapis.com/trace_sampled"] = fields.traceSampled;
+  }
+  return renamed;
+}
+
+function formatJson({ level, timeMs, message, fields }: Entry, options: LogOptions): string {
+  const entry: Record<string, unknown> = {
+    ...(loggable(fields) as LogFields),
+    ...correlation(fields, options),
+  };
+  if (fields.labels !== undefined) {
+    entry.labels = undefined;
+    entry["logging.googleapis.com/labels"] = loggable(fields.labels);
+  }
+  if (level === "error") Object.assign(entry, errorReport(fields, options));
+  const fixed = { severity: level.toUpperCase(), time: new Date(timeMs).toISOString(), message };
+  return JSON.stringify({ ...fixed, ...entry, ...fixed });
+}
+
+/** What Error Reporting looks for: the service, and the stack of an unexpected error. */
+function errorReport(fields: LogFields, options: LogOptions): Record<string, unknown> {
+  const report: Record<string, unknown> = {};
+  if (options.service !== undefined) {
+    report.serviceContext = { service: options.service.name, version: options.service.version };
+  }
+  const { error } = fields;
+  if (error instanceof Error && isUnexpected(error)) report.stack_trace = error.stack;
+  return report;
+}
+
+function formatText({ level, timeMs, message, fields }: Entry, options: LogOptions): string {
+  const shown = { ...(loggable(fields) as LogFields) };
+  const rest = Object.entries({ ...shown, ...(options.correlationIds ? {} : correlation(fields, options)) })
+    .filter(([, value]) => value !== undefined)
+    .map(
+      ([key, value]) =>
+        `${key}=${typeof value === "string" && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)}`,
+    );
+  const time = new Date(timeMs).toISOString();
+  // One line an entry, whatever a caller managed to put into a message.
+  const oneLine = redactPlainText(message).replace(/\p{Cc}/gu, (control) =>
+    JSON.stringify(control).slice(1, -1),
+  );
+  return [time, level.toUpperCase().padEnd(7), oneLine, ...rest].join(" ");
+}
