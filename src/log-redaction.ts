@@ -10,18 +10,19 @@ export function isSecretKey(key: string): boolean {
 
 /** Cheap, and true for every text that one of the patterns below would change. */
 const suspicious =
-  /SCRAM-SHA-256\$|\bmd5[0-9a-f]|bearer\b|ya29\.|eyJ|:\/\/[^\s/"\\@]*:|password|PRIVATE KEY/i;
+  /SCRAM-SHA-256\$|md5[0-9a-f]{32}|bearer |ya29\.|eyJ|:\/\/[^\s/"\\@]*:|password|PRIVATE KEY/i;
 
-// Each of them also works on text that is JSON already and leaves it valid JSON: none eats a quote or half an escape.
+// Each of them also works on text that is JSON already and leaves it valid JSON: none eats a quote or half
+// an escape. There is no \b before a pattern, since a line feed is the two characters \n there.
 const patterns: readonly [pattern: RegExp, replacement: string][] = [
   [/SCRAM-SHA-256\$[0-9A-Za-z+/=:$]+/g, `SCRAM-SHA-256$${hidden}`],
-  [/\bmd5[0-9a-f]{32}\b/g, hidden],
-  [/\b(bearer) +[0-9A-Za-z._~+/=-]+/gi, `$1 ${hidden}`],
-  [/\bya29\.[0-9A-Za-z._-]+/g, hidden],
-  [/\beyJ[0-9A-Za-z_-]{4,}\.[0-9A-Za-z_-]*(\.[0-9A-Za-z_-]*)?/g, hidden],
+  [/md5[0-9a-f]{32}(?![0-9a-f])/g, hidden],
+  [/(bearer) +[0-9A-Za-z._~+/=-]+/gi, `$1 ${hidden}`],
+  [/ya29\.[0-9A-Za-z._-]+/g, hidden],
+  [/eyJ[0-9A-Za-z_-]{4,}\.[0-9A-Za-z_-]*(\.[0-9A-Za-z_-]*)?/g, hidden],
   [/(:\/\/[^\s/:@"\\]*:)[^\s/@"\\]+@/g, `$1${hidden}@`],
-  [/\b(password(?:\s|\\[nrt])+(?:e|u&)?')(?:[^'"\\]|''|\\.)*'/gi, `$1${hidden}'`],
-  [/\b(password=)[^\s&"'\\]+/gi, `$1${hidden}`],
+  [/(password(?:\s|\\[nrt])+(?:e|u&)?')(?:[^'"\\]|''|\\.)*'/gi, `$1${hidden}'`],
+  [/(password=)[^\s&"'\\]+/gi, `$1${hidden}`],
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^"\\-]|\\[nr])*(-----END [A-Z ]*PRIVATE KEY-----)?/g, hidden],
 ];
 
