@@ -1,0 +1,128 @@
+import type { DocumentData, DocumentSnapshot } from "@google-cloud/firestore";
+import type { HistoryHead, HistoryRecord } from "../domain/history.ts";
+import type { StatementPreview } from "../domain/plan.ts";
+import type { RoleRecord } from "../operations/registry.ts";
+import { malformedDocument } from "./registry-errors.ts";
+
+/** The document of a target, without its sub-collections. */
+export interface TargetDocument extends HistoryHead {
+  readonly revision: number;
+  readonly createdAt: Date;
+  readonly createdBy: string;
+  readonly updatedAt: Date;
+}
+
+/** Reads fields and narrows them; a wrong one is an error that names it. */
+function fieldsOf(snapshot: DocumentSnapshot) {
+  const data: DocumentData = snapshot.data() ?? {};
+  const read = <T>(field: string, fits: (value: unknown) => value is T): T => {
+    const value: unknown = data[field];
+    if (!fits(value)) throw malformedDocument(snapshot.ref.path, field);
+    return value;
+  };
+  return {
+    text: (field: string) => read(field, isText),
+    textOrNull: (field: string) => read(field, (value) => value === null || isText(value)),
+    texts: (field: string) => read(field, (value): value is string[] => isList(value, isText)),
+    count: (field: string) => read(field, isCount),
+    time: (field: string) => read(field, isTime).toDate(),
+    oneOf: <T extends string>(field: string, ...allowed: readonly T[]) =>
+      read(field, (value): value is T => isText(value) && (allowed as readonly string[]).includes(value)),
+    statements: (field: string) =>
+      read(field, (value): value is StatementPreview[] => isList(value, isStatement)),
+  };
+}
+
+const isText = (value: unknown): value is string => typeof value === "string";
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+
+function isList<T>(value: unknown, fits: (item: unknown) => item is T): value is T[] {
+  return Array.isArray(value) && value.every(fits);
+}
+
+function isTime(value: unknown): value is { toDate(): Date } {
+  return (
+    typeof value === "object" && value !== null && "toDate" in value && typeof value.toDate === "function"
+  );
+}
+
+function isStatement(value: unknown): value is StatementPreview {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "sql" in value &&
+    "description" in value &&
+    isText(value.sql)
+  );
+}
+
+export function parseTargetDocument(snapshot: DocumentSnapshot): TargetDocument | undefined {
+  if (!snapshot.exists) return undefined;
+  const fields = fieldsOf(snapshot);
+  return {
+    revision: fields.count("revision"),
+    createdAt: fields.time("created_at"),
+    createdBy: fields.text("created_by"),
+    updatedAt: fields.time("updated_at"),
+    totalEntries: fields.count("total_history_entries"),
+    lastHash: fields.text("last_history_hash"),
+  };
+}
+
+export function parseRoleDocument(snapshot: DocumentSnapshot): RoleRecord {
+  const fields = fieldsOf(snapshot);
+  return {
+    name: fields.text("name"),
+    kind: fields.text("kind"),
+    scope: fields.oneOf("scope", "schema", "database"),
+    schema: fields.textOrNull("schema"),
+    template: fields.text("template"),
+    version: fields.text("version"),
+    checksum: fields.text("checksum"),
+    status: fields.oneOf("status", "active", "degraded"),
+    inherits: fields.texts("inherits"),
+    nativeRoles: fields.texts("native_roles"),
+  };
+}
+
+export function roleFields(role: RoleRecord, updatedAt: Date): DocumentData {
+  return {
+    name: role.name,
+    kind: role.kind,
+    scope: role.scope,
+    schema: role.schema,
+    template: role.template,
+    version: role.version,
+    checksum: role.checksum,
+    status: role.status,
+    inherits: [...role.inherits],
+    native_roles: [...role.nativeRoles],
+    updated_at: updatedAt,
+  };
+}
+
+export function parseHistoryDocument(snapshot: DocumentSnapshot): HistoryRecord {
+  const fields = fieldsOf(snapshot);
+  return {
+    document_id: fields.text("document_id"),
+    sequence: fields.count("sequence"),
+    at: fields.time("at").toISOString(),
+    actor: fields.text("actor"),
+    request_id: fields.text("request_id"),
+    action: fields.text("action"),
+    outcome: fields.oneOf("outcome", "succeeded", "failed"),
+    summary: fields.text("summary"),
+    sqlstate: fields.textOrNull("sqlstate"),
+    username: fields.textOrNull("username"),
+    role_name: fields.textOrNull("role_name"),
+    schema_name: fields.textOrNull("schema_name"),
+    statements: fields.statements("statements"),
+    statements_total: fields.count("statements_total"),
+    previous_hash: fields.text("previous_hash"),
+    hash: fields.text("hash"),
+  };
+}
+
+export function historyFields(record: HistoryRecord): DocumentData {
+  return { ...record, at: new Date(record.at), statements: record.statements.map((each) => ({ ...each })) };
+}

@@ -1,0 +1,96 @@
+import type { DocumentReference, Firestore } from "@google-cloud/firestore";
+import { targetDocumentId } from "../domain/document-id.ts";
+import type { HistoryHead, HistoryRecord } from "../domain/history.ts";
+import type { Target } from "../domain/target.ts";
+import type { Log } from "../log.ts";
+import type { Registry } from "../operations/registry.ts";
+import { createFirestoreClient, type FirestoreClientOptions } from "./firestore-client.ts";
+import { parseHistoryDocument, parseTargetDocument } from "./registry-documents.ts";
+import { createStatusReader } from "./registry-status.ts";
+import { writeEntry } from "./registry-write.ts";
+
+export interface RegistryOptions extends FirestoreClientOptions {
+  readonly collection: string;
+  /** How long a copy of a target's roles is kept. It is used only while the target's revision is the same. */
+  readonly cacheTtlMs: number;
+  readonly log: Log;
+}
+
+export interface HistoryPage {
+  /** In order, at most `limit`, after the sequence number that was asked for. */
+  readonly records: readonly HistoryRecord[];
+  /** For `verifyHistory`. */
+  readonly head: HistoryHead;
+}
+
+export interface FirestoreRegistry extends Registry {
+  /** A part of a target's history; undefined when there is none. */
+  readHistory(
+    target: Target,
+    range?: { readonly after?: number; readonly limit?: number },
+  ): Promise<HistoryPage | undefined>;
+  close(): Promise<void>;
+}
+
+/**
+ * The role registry in Firestore: one document per target with its counters, and below it `roles/{role}` and
+ * `history/{sequence}`.
+ */
+export function createRegistry(options: RegistryOptions): FirestoreRegistry {
+  const { collection, cacheTtlMs, log } = options;
+  const client = createFirestoreClient(options);
+  const readStatus = createStatusReader({ cacheTtlMs });
+  const turns = new Map<string, Promise<void>>();
+
+  const documentOf = (firestore: Firestore, target: Target): DocumentReference =>
+    firestore.collection(collection).doc(targetDocumentId(target));
+
+  /** One after the other within this process: all writes of a target are to the same document. */
+  function inTurn(id: string, work: () => Promise<void>): Promise<void> {
+    const turn = (turns.get(id) ?? Promise.resolve()).then(work, work);
+    turns.set(id, turn);
+    const leave = () => {
+      if (turns.get(id) === turn) turns.delete(id);
+    };
+    turn.then(leave, leave);
+    return turn;
+  }
+
+  return {
+    documentId: targetDocumentId,
+    read(target) {
+      return client.use(client.newDeadline(), (firestore) => readStatus(documentOf(firestore, target)));
+    },
+    async record(target, entry, change = {}) {
+      const deadline = client.newDeadline();
+      await inTurn(targetDocumentId(target), () =>
+        client.use(deadline, (firestore) =>
+          writeEntry({ document: documentOf(firestore, target), target, entry, change, deadline, log }),
+        ),
+      );
+    },
+    readHistory(target, { after = 0, limit = 100 } = {}) {
+      return client.use(client.newDeadline(), (firestore) =>
+        readHistory(documentOf(firestore, target), after, limit),
+      );
+    },
+    close: client.close,
+  };
+}
+
+async function readHistory(
+  document: DocumentReference,
+  after: number,
+  limit: number,
+): Promise<HistoryPage | undefined> {
+  const query = document.collection("history").where("sequence", ">", after).orderBy("sequence").limit(limit);
+  return document.firestore.runTransaction(
+    async (transaction) => {
+      const head = parseTargetDocument(await transaction.get(document));
+      if (head === undefined) return undefined;
+      const { docs } = await transaction.get(query);
+      return { head, records: docs.map(parseHistoryDocument) };
+    },
+    { readOnly: true },
+  );
+}
