@@ -28,7 +28,7 @@ function formatted(path: string, text: string): string {
 
 async function generate(): Promise<Map<string, string>> {
   const document: unknown = parse(readFileSync(source, "utf8"));
-  const types = astToString(await openapiTS(source, { immutable: true, alphabetize: false }));
+  const types = astToString(await openapiTS(source, { immutable: true, defaultNonNullable: false }));
   return new Map([
     ["src/http/contract.d.ts", notice + types],
     ["src/http/contract.json", formatted("src/http/contract.json", JSON.stringify(document))],

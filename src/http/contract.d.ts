@@ -368,16 +368,16 @@ export interface components {
          */
         readonly SchemaName: string;
         /**
-         * @description A role's name, exactly as PostgreSQL has it, at most 63 bytes.
-         * @example orders_app_reader
-         */
-        readonly RoleName: string;
-        /**
          * @description An e-mail address of an IAM user, service account or group, or the name of a PostgreSQL login. E-mail addresses
          *     are lower-cased, and a service account loses `.gserviceaccount.com`.
          * @example alice@example.com
          */
         readonly Username: string;
+        /**
+         * @description The user or role that is to own the schema, written as `username` is.
+         * @example app_owner
+         */
+        readonly Owner: string;
         /**
          * @description Answer with the plan and change nothing.
          * @default false
@@ -409,7 +409,7 @@ export interface components {
             readonly instance_name: components["schemas"]["InstanceName"];
             readonly database_name: components["schemas"]["DatabaseName"];
             readonly schema_name: components["schemas"]["SchemaName"];
-            readonly owner?: components["schemas"]["RoleName"];
+            readonly owner?: components["schemas"]["Owner"];
             readonly dry_run?: components["schemas"]["DryRun"];
         };
         readonly InitializeRolesRequest: {
@@ -422,7 +422,7 @@ export interface components {
              * @description Bring roles that exist back to their definition.
              * @default false
              */
-            readonly force_update: boolean;
+            readonly force_update?: boolean;
             readonly dry_run?: components["schemas"]["DryRun"];
         };
         readonly MembershipRequest: {
@@ -446,12 +446,12 @@ export interface components {
              * @description Leave the membership in place. For an IAM user this ends the admin's password login.
              * @default false
              */
-            readonly standing: boolean;
+            readonly standing?: boolean;
             /**
              * @description That a standing membership may lock the admin out is understood.
              * @default false
              */
-            readonly acknowledge_admin_lockout: boolean;
+            readonly acknowledge_admin_lockout?: boolean;
             readonly dry_run?: components["schemas"]["DryRun"];
         };
         readonly RevokeInheritanceRequest: {
@@ -591,25 +591,26 @@ export interface components {
             readonly database_info: components["schemas"]["DatabaseInfo"];
             readonly warnings: components["schemas"]["Warnings"];
         };
+        /** @description What could be read; null is for what could not, in an unhealthy database only. */
         readonly DatabaseInfo: {
             /** @description PostgreSQL's version. */
             readonly version: string;
             /** @description PostgreSQL's version as a number. */
             readonly version_num: number;
             /** @description How long the server has been up, for people. */
-            readonly uptime: string;
+            readonly uptime: string | null;
             /** @description How long the server has been up. */
-            readonly uptime_seconds: number;
+            readonly uptime_seconds: number | null;
             /** @description Sessions that run a statement. */
-            readonly active_connections: number;
+            readonly active_connections: number | null;
             /** @description All sessions of clients. */
-            readonly total_connections: number;
+            readonly total_connections: number | null;
             /** @description The server's limit. */
-            readonly max_connections: number;
+            readonly max_connections: number | null;
             /** @description The database's size on disk. */
-            readonly database_size_bytes: number;
+            readonly database_size_bytes: number | null;
             /** @description Whether this is a replica. */
-            readonly in_recovery: boolean;
+            readonly in_recovery: boolean | null;
         };
         readonly SchemaCreated: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
             /** @description The schema. */

@@ -1,0 +1,153 @@
+import type { Options as AjvOptions } from "ajv";
+import { type Context, OpenAPIBackend } from "openapi-backend";
+import { parseTarget } from "../domain/names.ts";
+import type { Target } from "../domain/target.ts";
+import { notFound, ServiceError } from "../errors.ts";
+import type { Call } from "../operations/context.ts";
+import type { Caller } from "./caller.ts";
+import type { ApiDocument, ApiOperation } from "./document.ts";
+import { type ApiRequest, allowedMethods, rememberRoutes } from "./routing.ts";
+import type { Handlers, OperationId } from "./typed.ts";
+import { validationError } from "./validation-faults.ts";
+
+/** What goes with a request on its way through the API, and what is learnt of it there. */
+export interface Exchange {
+  readonly caller: Caller;
+  readonly call: Call;
+  /** Set as soon as it is known, for the log. */
+  target?: Target;
+}
+
+export interface Outcome {
+  /** What the handler answered; a string is a page. */
+  readonly answer: string | Readonly<Record<string, unknown>>;
+  /** Whether it is to have the fields that successes share, such as `success`. */
+  readonly enveloped: boolean;
+  readonly target?: Target;
+}
+
+export interface ApiOptions {
+  readonly document: ApiDocument;
+  readonly handlers: Handlers;
+  /** Empty: every region. */
+  readonly allowedRegions: readonly string[];
+}
+
+export interface Api {
+  /** The operation that would serve it, if there is one. */
+  find(method: string, path: string): ApiOperation | undefined;
+  /** Routes, validates and runs. Rejects with what the handler threw, or a ServiceError that says what is wrong. */
+  handle(request: ApiRequest, exchange: Exchange): Promise<Outcome>;
+  /** Rejects with what the API says to a request that no operation serves: `not_found` or `method_not_allowed`. */
+  refuse(request: ApiRequest): Promise<never>;
+  /** Compiles one more operation's validators, which takes milliseconds; false when all are compiled. */
+  compileNext(): boolean;
+}
+
+const ajvOptions: AjvOptions = { strict: false, allErrors: true, verbose: true };
+
+/** Sets openapi-backend up strict, with every hook: what is not served by a handler is a ServiceError. */
+export async function createApi(options: ApiOptions): Promise<Api> {
+  const api = new OpenAPIBackend({
+    definition: options.document,
+    strict: true,
+    // Skips validating the document itself (a test does) and compiles validators on first use.
+    quick: true,
+    ajvOpts: ajvOptions,
+    handlers: hooks,
+  });
+  await api.init();
+  rememberRoutes(api);
+  registerHandlers(api, options);
+  const uncompiled = api.getOperations().map((operation) => operation.operationId);
+  return {
+    find: (method, path) => api.router.matchOperation({ method, path, headers: {} }),
+    handle: (request, exchange) => api.handleRequest(request, exchange),
+    async refuse(request) {
+      await api.handleRequest(request);
+      throw new Error(`${request.method} ${request.path} has an operation after all`);
+    },
+    compileNext() {
+      const id = uncompiled.shift();
+      if (id !== undefined) api.validator.getRequestValidatorsForOperation(id);
+      return uncompiled.length > 0;
+    },
+  };
+}
+
+const hooks = {
+  notFound(context: Context): never {
+    throw notFound("path", `There is nothing at ${context.request.path}`);
+  },
+  methodNotAllowed(context: Context): never {
+    const allow = allowedMethods(context.api, context.request.path);
+    throw new ServiceError("method_not_allowed", `${context.request.path} takes ${allow.join(", ")}`, {
+      details: { allow },
+    });
+  },
+  validationFail(context: Context): never {
+    throw validationError(context.validation.errors ?? []);
+  },
+  unauthorizedHandler(): never {
+    throw new ServiceError("authentication_error", "The caller is not known");
+  },
+  notImplemented(context: Context): never {
+    throw new Error(`Operation ${context.operation.operationId} has no handler`);
+  },
+  postResponseHandler: (context: Context): unknown => context.response,
+};
+
+type AnyHandler = (input: unknown, call: Call & { target?: Target }) => Promise<Outcome["answer"]>;
+
+function registerHandlers(api: OpenAPIBackend, { handlers, allowedRegions }: ApiOptions): void {
+  for (const operation of api.getOperations()) {
+    const id = operation.operationId as OperationId;
+    // The compiler held the handler against the contract, and the validator holds the input against it.
+    const handler = handlers[id] as AnyHandler;
+    const enveloped = isEnveloped(operation);
+    api.register(id, async ({ request }: Context, exchange: Exchange): Promise<Outcome> => {
+      const input: unknown = operation.requestBody === undefined ? request.query : request.requestBody;
+      if (!hasTarget(input)) return { answer: await handler(input, exchange.call), enveloped };
+      const target = parseTarget(input);
+      exchange.target = target;
+      assertRegion(target.region, allowedRegions);
+      return { answer: await handler(input, { ...exchange.call, target }), enveloped, target };
+    });
+  }
+}
+
+/** Whether the contract's success has the envelope's fields; all have, but for the contract itself and its page. */
+function isEnveloped(operation: ApiOperation): boolean {
+  const { responses } = operation as {
+    responses?: { 200?: { content?: { "application/json"?: { schema?: unknown } } } };
+  };
+  const schema = responses?.[200]?.content?.["application/json"]?.schema;
+  return typeof schema === "object" && schema !== null && "allOf" in schema;
+}
+
+interface TargetInput {
+  readonly project_id: string;
+  readonly region: string;
+  readonly instance_name: string;
+  readonly database_name: string;
+}
+
+function hasTarget(input: unknown): input is TargetInput {
+  return (
+    typeof input === "object" &&
+    input !== null &&
+    ["project_id", "region", "instance_name", "database_name"].every(
+      (field) => typeof (input as Record<string, unknown>)[field] === "string",
+    )
+  );
+}
+
+/** ALLOWED_REGIONS holds for every operation with a target. */
+export function assertRegion(region: string, allowed: readonly string[]): void {
+  if (allowed.length === 0 || allowed.includes(region)) return;
+  throw new ServiceError(
+    "permission_error",
+    `Region ${region} is not among the regions that this service may work in`,
+    { details: { region } },
+  );
+}

@@ -1,0 +1,108 @@
+import { createServer, IncomingMessage, type Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import express, { type Express } from "express";
+import type { Log } from "../log.ts";
+import type { Context } from "../operations/context.ts";
+import { type Api, createApi } from "./api.ts";
+import { declaresTooMuch } from "./body.ts";
+import { type IdentifyCaller, identifyNobody } from "./caller.ts";
+import type { CorsSettings } from "./cors.ts";
+import { readDocument } from "./document.ts";
+import { createHandlers } from "./handlers/all.ts";
+import { type Operations, realOperations } from "./operations.ts";
+import { rawProblem } from "./raw-problem.ts";
+import { createServe } from "./serve.ts";
+
+export interface HttpSettings {
+  /** ALLOWED_REGIONS; empty: every region. */
+  readonly allowedRegions: readonly string[];
+  readonly cors: CorsSettings;
+  /** After this the request is answered 504 and its operation's signal aborts. */
+  readonly requestTimeoutMs: number;
+  /** Adds to each request's log line where its time went. */
+  readonly logPerformanceMetrics: boolean;
+}
+
+export interface AppOptions {
+  readonly context: Context;
+  readonly settings: HttpSettings;
+  readonly log: Log;
+  readonly service: { readonly name: string; readonly version: string };
+  readonly identifyCaller?: IdentifyCaller;
+  /** Others than the real ones, for tests. */
+  readonly operations?: Operations;
+  readonly now?: () => number;
+}
+
+/** The service as an Express app. Nothing is contacted before a request asks for it. */
+export async function createApp(options: AppOptions): Promise<Express> {
+  return (await createAppAndApi(options)).app;
+}
+
+/**
+ * The service as an HTTP server that is not listening yet. Beside the app it answers what is no HTTP as a problem, and
+ * it compiles the contract's validators when it has nothing else to do.
+ */
+export async function createHttpServer(options: AppOptions): Promise<Server> {
+  const { app, api } = await createAppAndApi(options);
+  const server = createServer(adoptPrototypes(app), app);
+  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    if (declaresTooMuch(request)) response.shouldKeepAlive = false;
+    else response.writeContinue();
+    app(request, response);
+  });
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
+    if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
+    else socket.end(rawProblem(error.code));
+  });
+  server.once("listening", () => compileInIdleTurns(api));
+  return server;
+}
+
+async function createAppAndApi(options: AppOptions): Promise<{ app: Express; api: Api }> {
+  const { context, settings, log, service } = options;
+  const handlers = createHandlers({
+    context,
+    service,
+    operations: options.operations ?? realOperations,
+    document: readDocument(),
+    allowedRegions: settings.allowedRegions,
+    now: options.now ?? Date.now,
+  });
+  const api = await createApi({
+    document: readDocument(),
+    handlers,
+    allowedRegions: settings.allowedRegions,
+  });
+  const serve = createServe({
+    api,
+    log,
+    identifyCaller: options.identifyCaller ?? identifyNobody,
+    cors: settings.cors,
+    requestTimeoutMs: settings.requestTimeoutMs,
+    logPerformanceMetrics: settings.logPerformanceMetrics,
+  });
+  const app = express();
+  app.disable("x-powered-by");
+  app.use((request, response) => serve(request, response));
+  return { app, api };
+}
+
+/**
+ * Express changes the prototype of each request and response, which is more than half of its own time. Those that are
+ * made with the right one stay as they are.
+ */
+function adoptPrototypes(app: Express) {
+  class AppRequest extends IncomingMessage {}
+  class AppResponse<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {}
+  Object.setPrototypeOf(AppRequest.prototype, app.request);
+  Object.setPrototypeOf(AppResponse.prototype, app.response);
+  Object.assign(app, { request: AppRequest.prototype, response: AppResponse.prototype });
+  return { IncomingMessage: AppRequest, ServerResponse: AppResponse };
+}
+
+function compileInIdleTurns(api: Api): void {
+  setImmediate(() => {
+    if (api.compileNext()) compileInIdleTurns(api);
+  }).unref();
+}

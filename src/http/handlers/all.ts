@@ -1,0 +1,20 @@
+import type { Handlers } from "../typed.ts";
+import { contractHandlers } from "./contract.ts";
+import type { HandlerContext } from "./handler-context.ts";
+import { healthHandlers } from "./health.ts";
+import { roleHandlers } from "./roles.ts";
+import { schemaHandlers } from "./schemas.ts";
+import { tableHandlers } from "./tables.ts";
+import { userHandlers } from "./users.ts";
+
+/** A handler for each operation of the contract. */
+export function createHandlers(handlerContext: HandlerContext): Handlers {
+  return {
+    ...contractHandlers(handlerContext),
+    ...healthHandlers(handlerContext),
+    ...roleHandlers(handlerContext),
+    ...schemaHandlers(handlerContext),
+    ...tableHandlers(handlerContext),
+    ...userHandlers(handlerContext),
+  };
+}

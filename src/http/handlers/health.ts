@@ -1,0 +1,75 @@
+import type { PoolTotals } from "../../postgres/session.ts";
+import type { Handlers } from "../typed.ts";
+import type { HandlerContext } from "./handler-context.ts";
+
+export function healthHandlers({
+  context,
+  operations,
+  service,
+  now,
+}: HandlerContext): Pick<Handlers, "getServiceHealth" | "checkDatabaseHealth"> {
+  const startedAt = now();
+  return {
+    async getServiceHealth() {
+      const totals = context.pools.totals();
+      const utilization = totals.limit === 0 ? 0 : totals.checkedOut / totals.limit;
+      const status = totals.waiting > 0 && utilization >= 0.9 ? "degraded" : "healthy";
+      return {
+        message: `The service is ${status}`,
+        status,
+        service: service.name,
+        version: service.version,
+        timestamp: new Date(now()).toISOString(),
+        uptime_seconds: Math.max(0, now() - startedAt) / 1000,
+        pools: poolFields(totals, utilization),
+        warnings: poolWarnings(totals, utilization),
+      };
+    },
+
+    async checkDatabaseHealth(_input, call) {
+      const { status, connectionTimeMs, info, warnings } = await operations.checkDatabaseHealth(
+        context,
+        call,
+        call.target,
+      );
+      return {
+        message: `The database is ${status}`,
+        status,
+        connection_time_ms: connectionTimeMs,
+        database_info: {
+          version: info.version,
+          version_num: info.versionNum,
+          uptime: info.uptime,
+          uptime_seconds: info.uptimeSeconds,
+          active_connections: info.activeConnections,
+          total_connections: info.totalConnections,
+          max_connections: info.maxConnections,
+          database_size_bytes: info.databaseSizeBytes,
+          in_recovery: info.inRecovery,
+        },
+        warnings,
+      };
+    },
+  };
+}
+
+function poolFields(totals: PoolTotals, utilization: number) {
+  return {
+    pools: totals.pools,
+    size: totals.size,
+    checked_out: totals.checkedOut,
+    checked_in: totals.idle,
+    waiting: totals.waiting,
+    overflow: totals.overflow,
+    limit: totals.limit,
+    utilization: Math.round(utilization * 10_000) / 10_000,
+  };
+}
+
+function poolWarnings(totals: PoolTotals, utilization: number): string[] {
+  const level = [0.9, 0.8].find((limit) => utilization > limit);
+  const warnings =
+    level === undefined ? [] : [`More than ${level * 100} % of the database connections are in use`];
+  if (totals.waiting > 0) warnings.push(`${totals.waiting} requests wait for a database connection`);
+  return warnings;
+}

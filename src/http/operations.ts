@@ -1,0 +1,29 @@
+import { cleanupUser } from "../operations/cleanup.ts";
+import { checkDatabaseHealth } from "../operations/health.ts";
+import { grantInheritance, revokeInheritance } from "../operations/inheritance.ts";
+import { assignRole, revokeRole } from "../operations/memberships.ts";
+import { listRoles } from "../operations/role-list.ts";
+import { initializeRoles, readRolesStatus } from "../operations/roles.ts";
+import { createSchema } from "../operations/schema-create.ts";
+import { listSchemas } from "../operations/schemas.ts";
+import { listTables } from "../operations/tables.ts";
+import { listUsers } from "../operations/user-list.ts";
+
+/** The use cases that the handlers call; a test may put others in their place. */
+export const realOperations = {
+  assignRole,
+  checkDatabaseHealth,
+  cleanupUser,
+  createSchema,
+  grantInheritance,
+  initializeRoles,
+  listRoles,
+  listSchemas,
+  listTables,
+  listUsers,
+  readRolesStatus,
+  revokeInheritance,
+  revokeRole,
+};
+
+export type Operations = Readonly<typeof realOperations>;

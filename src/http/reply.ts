@@ -1,0 +1,73 @@
+import type { ServerResponse } from "node:http";
+import type { ServiceError } from "../errors.ts";
+import type { Outcome } from "./api.ts";
+import type { Headers } from "./cors.ts";
+import { docsPolicy } from "./docs.ts";
+import { type Occurrence, problemBody, problemHeaders, problems, problemType } from "./problem.ts";
+import { ClientGone } from "./request-end.ts";
+
+/** An answer, ready to be sent. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+/** What every answer carries unless it has its own. */
+const commonHeaders = {
+  "Cache-Control": "no-store",
+  "Content-Security-Policy":
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Referrer-Policy": "no-referrer",
+  "Strict-Transport-Security": "max-age=15552000",
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+};
+
+const json = { "Content-Type": "application/json; charset=utf-8" };
+// A page may use the styles that it carries, and nothing else.
+const page = { "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": docsPolicy };
+
+/** What an operation answered, with the fields that all successes share. */
+export function successReply({ answer, target, enveloped }: Outcome, seconds: number): Reply {
+  if (typeof answer === "string") return { status: 200, headers: page, body: answer };
+  if (!enveloped) return { status: 200, headers: json, body: JSON.stringify(answer) };
+  const fields = {
+    success: true,
+    message: answer.message,
+    ...(target === undefined
+      ? {}
+      : {
+          project_id: target.project,
+          region: target.region,
+          instance_name: target.instance,
+          database_name: target.database,
+        }),
+    ...answer,
+    execution_time_seconds: seconds,
+  };
+  return { status: 200, headers: json, body: JSON.stringify(fields) };
+}
+
+/** Not a status of HTTP: what the log shows when nobody waited for the answer, as nginx has it. */
+const clientGoneStatus = 499;
+
+export function problemReply(error: ServiceError | ClientGone, occurrence: Occurrence): Reply {
+  if (error instanceof ClientGone) return { status: clientGoneStatus, headers: {}, body: "" };
+  const body = JSON.stringify(problemBody(error, occurrence));
+  return {
+    status: problems[error.kind].status,
+    headers: { "Content-Type": problemType, ...problemHeaders(error) },
+    body,
+  };
+}
+
+/** Does nothing when the client has gone. */
+export function sendReply(response: ServerResponse, reply: Reply, headers: Headers): void {
+  if (response.destroyed || response.headersSent) return;
+  const length = reply.status === 204 ? {} : { "Content-Length": String(Buffer.byteLength(reply.body)) };
+  response.writeHead(reply.status, { ...commonHeaders, ...headers, ...reply.headers, ...length });
+  response.end(reply.body);
+}

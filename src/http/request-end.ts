@@ -1,0 +1,46 @@
+import type { ServerResponse } from "node:http";
+import { ServiceError } from "../errors.ts";
+
+/** The client closed the connection before it had its answer. There is nobody left to answer. */
+export class ClientGone extends Error {
+  override readonly name = "ClientGone";
+}
+
+export interface RequestEnd {
+  /** Aborts when the client goes away or the time is up; never once the request was settled. */
+  readonly signal: AbortSignal;
+  /** What the work comes to, unless the request ends before: then it rejects with a `timeout` or a ClientGone. */
+  orEnd<T>(work: Promise<T>): Promise<T>;
+  /** The answer is known: from now on nothing can end the request. */
+  settle(): void;
+}
+
+/** Watches for what ends a request from outside, at most `timeoutMs` after now. */
+export function watchRequest(response: ServerResponse, timeoutMs: number): RequestEnd {
+  const controller = new AbortController();
+  const { promise: ended, reject } = Promise.withResolvers<never>();
+  ended.catch(() => {});
+  const end = (reason: Error): void => {
+    reject(reason);
+    controller.abort(reason);
+  };
+  const timer = setTimeout(() => end(timeout(timeoutMs)), timeoutMs);
+  const onClose = (): void => end(new ClientGone("The client closed the connection"));
+  response.once("close", onClose);
+  return {
+    signal: controller.signal,
+    orEnd: (work) => Promise.race([work, ended]),
+    settle() {
+      clearTimeout(timer);
+      response.off("close", onClose);
+    },
+  };
+}
+
+function timeout(timeoutMs: number): ServiceError {
+  return new ServiceError(
+    "timeout",
+    `The request took longer than ${timeoutMs / 1000} s; what it had started may still be done`,
+    { details: { timeout_seconds: timeoutMs / 1000 } },
+  );
+}

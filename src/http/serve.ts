@@ -1,0 +1,144 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Log } from "../log.ts";
+import type { Api, Exchange, Outcome } from "./api.ts";
+import { readJsonBody } from "./body.ts";
+import type { IdentifyCaller } from "./caller.ts";
+import { type CorsSettings, corsHeaders, preflightHeaders } from "./cors.ts";
+import { toServiceError } from "./problem.ts";
+import { problemReply, type Reply, sendReply, successReply } from "./reply.ts";
+import { ClientGone, type RequestEnd, watchRequest } from "./request-end.ts";
+import { type RequestIds, readRequestIds } from "./request-id.ts";
+import { logRequest, type RequestRecord } from "./request-log.ts";
+
+export interface ServeOptions {
+  readonly api: Api;
+  readonly log: Log;
+  readonly identifyCaller: IdentifyCaller;
+  readonly cors: CorsSettings;
+  readonly requestTimeoutMs: number;
+  readonly logPerformanceMetrics: boolean;
+}
+
+/** One request on its way, and what became known of it. */
+interface Passage {
+  readonly request: IncomingMessage;
+  readonly ids: RequestIds;
+  readonly log: Log;
+  readonly path: string;
+  readonly query: string;
+  readonly end: RequestEnd;
+  readonly elapsedMs: () => number;
+  operation?: string;
+  exchange?: Exchange;
+  /** When the body had been read. */
+  readMs?: number;
+  error?: RequestRecord["error"];
+}
+
+export type Serve = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** Serves one request, from its headers to its line in the log. It never rejects. */
+export function createServe(options: ServeOptions): Serve {
+  return async (request, response) => {
+    const passage = begin(options, request, response);
+    const reply = preflightReply(request, options.cors) ?? (await answer(options, passage));
+    const doneMs = passage.elapsedMs();
+    passage.end.settle();
+    sendReply(response, reply, {
+      ...corsHeaders(request, options.cors),
+      "X-Request-Id": passage.ids.requestId,
+    });
+    logRequest(passage.log, {
+      request,
+      path: passage.path,
+      status: reply.status,
+      seconds: doneMs / 1000,
+      operation: passage.operation,
+      target: passage.exchange?.target,
+      caller: passage.exchange?.caller.name,
+      error: passage.error,
+      timings: options.logPerformanceMetrics ? timings(passage, doneMs) : undefined,
+    });
+  };
+}
+
+function begin(options: ServeOptions, request: IncomingMessage, response: ServerResponse): Passage {
+  const startedAt = performance.now();
+  const ids = readRequestIds(request.headers);
+  return {
+    request,
+    ids,
+    log: options.log.child({ ...ids }),
+    ...splitUrl(request.url ?? "/"),
+    end: watchRequest(response, options.requestTimeoutMs),
+    elapsedMs: () => performance.now() - startedAt,
+  };
+}
+
+async function answer(options: ServeOptions, passage: Passage): Promise<Reply> {
+  try {
+    const work = pass(options, passage);
+    const outcome = await passage.end.orEnd(work);
+    return successReply(outcome, seconds(passage));
+  } catch (error) {
+    passage.error = error instanceof ClientGone ? error : toServiceError(error);
+    return problemReply(passage.error, {
+      path: passage.path,
+      requestId: passage.ids.requestId,
+      seconds: seconds(passage),
+    });
+  }
+}
+
+/** Finds the operation, then who calls, then reads the body, and then lets the API validate and run it. */
+async function pass({ api, identifyCaller }: ServeOptions, passage: Passage): Promise<Outcome> {
+  const { request, path, query, log, end, ids } = passage;
+  const method = request.method === "HEAD" ? "get" : (request.method ?? "").toLowerCase();
+  const headers = request.headers as Record<string, string | string[]>;
+  const operation = api.find(method, path);
+  if (operation === undefined) return api.refuse({ method, path, query, headers });
+  const operationId = operation.operationId ?? "";
+  passage.operation = operationId;
+  const caller = await identifyCaller({
+    headers: request.headers,
+    remoteAddress: request.socket.remoteAddress,
+  });
+  passage.exchange = {
+    caller,
+    call: { operation: operationId, actor: caller.name, requestId: ids.requestId, log, signal: end.signal },
+  };
+  const body = operation.requestBody === undefined ? undefined : await readJsonBody(request);
+  passage.readMs = passage.elapsedMs();
+  return api.handle(
+    { method, path, query, headers, ...(body === undefined ? {} : { body }) },
+    passage.exchange,
+  );
+}
+
+function preflightReply(request: IncomingMessage, cors: CorsSettings): Reply | undefined {
+  const headers = preflightHeaders(request, cors);
+  return headers === undefined ? undefined : { status: 204, headers, body: "" };
+}
+
+/** Seconds with microseconds. */
+function seconds(passage: Passage): number {
+  return Math.round(passage.elapsedMs() * 1000) / 1e6;
+}
+
+function timings({ readMs }: Passage, doneMs: number): RequestRecord["timings"] {
+  const total_ms = Math.round(doneMs * 1000) / 1000;
+  if (readMs === undefined) return { total_ms };
+  const read_ms = Math.round(readMs * 1000) / 1000;
+  return { read_ms, operation_ms: Math.round((doneMs - readMs) * 1000) / 1000, total_ms };
+}
+
+/** Path and query of a request target; the absolute form is for proxies, but every server must take it (RFC 9112). */
+function splitUrl(target: string): { path: string; query: string } {
+  let url = target;
+  if (!target.startsWith("/") && URL.canParse(target)) {
+    const { pathname, search } = new URL(target);
+    url = pathname + search;
+  }
+  const mark = url.indexOf("?");
+  return mark < 0 ? { path: url, query: "" } : { path: url.slice(0, mark), query: url.slice(mark + 1) };
+}
