@@ -81,11 +81,15 @@ export function parseConfig(env: Environment) {
       emulatorHost: values.FIRESTORE_EMULATOR_HOST,
     },
     notes: notesOn(values),
+    /** For the log, by name, as written. No setting can hold a secret. */
+    settings: effectiveSettings(env),
   };
 }
 
 function poolSettings(values: Values) {
   return {
+    adminUser: values.DB_ADMIN_USER,
+    applicationName: "cloudsql-postgres-manager",
     size: values.CONNECTION_POOL_SIZE,
     maxOverflow: values.CONNECTION_POOL_MAX_OVERFLOW,
     minSize: values.CONNECTION_POOL_MIN_SIZE,
@@ -96,7 +100,7 @@ function poolSettings(values: Values) {
     statementTimeoutMs: values.STATEMENT_TIMEOUT,
     lockTimeoutMs: values.LOCK_TIMEOUT,
     idleInTransactionTimeoutMs: values.IDLE_IN_TRANSACTION_TIMEOUT,
-    instanceLimit: values.INSTANCE_CONNECTION_LIMIT || undefined,
+    ...(values.INSTANCE_CONNECTION_LIMIT === 0 ? {} : { instanceLimit: values.INSTANCE_CONNECTION_LIMIT }),
     totalLimit: values.TOTAL_CONNECTION_LIMIT,
     cloudRunMaxInstances: values.CLOUD_RUN_MAX_INSTANCES,
     maxPools: values.MAX_POOLS,
@@ -118,10 +122,7 @@ export function readConfig(): Config {
   return parseConfig(process.env);
 }
 
-/** The effective settings by name, for the start-up line of the log. None of them can hold a secret. */
-export function describeSettings(env: Environment): Record<string, string> {
+function effectiveSettings(env: Environment): Readonly<Record<string, string>> {
   const names = Object.keys(settings) as SettingName[];
-  return Object.fromEntries(
-    names.map((name) => [name, effectiveText(name, env)]).filter(([, value]) => value),
-  );
+  return Object.fromEntries(names.map((name) => [name, effectiveText(name, env)]).filter(([, text]) => text));
 }

@@ -49,8 +49,8 @@ interface Entry {
 }
 
 /**
- * The real log. These fields have a meaning of their own in Cloud Logging: `trace` (32 hex digits), `spanId`,
- * `traceSampled`, `httpRequest`, `labels`; an Error may be the value of any field, by custom of `error`.
+ * The real log. These fields have a meaning of their own in Cloud Logging: `traceId` (32 hex digits), `spanId`,
+ * `sampled`, `httpRequest`, `labels`; an Error may be the value of any field, by custom of `error`.
  * https://cloud.google.com/logging/docs/structured-logging
  *
  * Lines are collected for one turn of the event loop and written together; `flush` writes what is left, at once.
@@ -103,25 +103,19 @@ function logWith(
   };
 }
 
-/** Names that Cloud Logging understands, by the field that a caller of the log gives. */
+/** Cloud Logging's names for what a caller of the log calls traceId, spanId and sampled. */
 function correlation(fields: LogFields, options: LogOptions): Record<string, unknown> {
-  if (!options.correlationIds)
-    return { trace: undefined, spanId: undefined, traceSampled: undefined, requestId: undefined };
-  const renamed: Record<string, unknown> = {};
-  if (typeof fields.trace === "string") {
-    renamed.trace = undefined;
-    renamed["logging.googleapis.com/trace"] =
-      options.project === undefined ? fields.trace : `projects/${options.project}/traces/${fields.trace}`;
-  }
-  if (fields.spanId !== undefined) {
-    renamed.spanId = undefined;
-    renamed["logging.googleapis.com/spanId"] = fields.spanId;
-  }
-  if (fields.traceSampled !== undefined) {
-    renamed.traceSampled = undefined;
-    renamed["logging.googleapis.com/trace_sampled"] = fields.traceSampled;
-  }
-  return renamed;
+  const own = { traceId: undefined, spanId: undefined, sampled: undefined };
+  if (!options.correlationIds) return { ...own, requestId: undefined };
+  if (fields.traceId === undefined) return {};
+  const { project } = options;
+  return {
+    ...own,
+    "logging.googleapis.com/trace":
+      project === undefined ? fields.traceId : `projects/${project}/traces/${fields.traceId}`,
+    "logging.googleapis.com/spanId": fields.spanId,
+    "logging.googleapis.com/trace_sampled": fields.sampled,
+  };
 }
 
 function formatJson({ level, timeMs, message, fields }: Entry, options: LogOptions): string {

@@ -71,17 +71,17 @@ describe("the log", () => {
 
   it("names trace and span as Cloud Logging wants them", () => {
     const entry = entryOf(
-      { trace: "ab".repeat(16), spanId: "cd", traceSampled: true },
+      { traceId: "ab".repeat(16), spanId: "cd", sampled: true },
       { project: "demo-project" },
     );
     assert.equal(entry["logging.googleapis.com/trace"], `projects/demo-project/traces/${"ab".repeat(16)}`);
     assert.equal(entry["logging.googleapis.com/spanId"], "cd");
     assert.equal(entry["logging.googleapis.com/trace_sampled"], true);
-    assert.ok(!("trace" in entry));
+    assert.ok(!("traceId" in entry));
   });
 
   it("leaves the correlation out when it is not wanted", () => {
-    const fields = { trace: "ab", spanId: "cd", requestId: "r1", other: 1 };
+    const fields = { traceId: "ab", spanId: "cd", requestId: "r1", other: 1 };
     for (const format of ["json", "text"] as const) {
       const [line = ""] = linesOf({ correlationIds: false, format }, (log) => log.info("x", fields));
       assert.ok(!/ab|cd|r1/.test(line), line);

@@ -1,0 +1,127 @@
+import type { AddressInfo } from "node:net";
+import { type Config, ConfigError, readConfig } from "./config.ts";
+import { installCrashGuards } from "./crash-guards.ts";
+import { createInstanceAccess } from "./google/connector.ts";
+import { createRegistry } from "./google/registry.ts";
+import { createAdminPasswords } from "./google/secrets.ts";
+import { createHttpServer } from "./http/app.ts";
+import { createLog, type Log } from "./log.ts";
+import { createPools } from "./postgres/pools.ts";
+import { createShutdown, type Shutdown } from "./shutdown.ts";
+
+type FlushableLog = ReturnType<typeof createLog>;
+
+/** Longer than the 600 s for which Google's front ends keep an idle connection: they close first, so none is reused while it closes here. */
+const keepAliveTimeoutMs = 620_000;
+/** A body has at most 100 KiB. */
+const receiveTimeoutMs = 30_000;
+
+/** Nothing is contacted here: the adapters load their Google client, and connect, when they are first used. */
+async function createService(config: Config, log: Log) {
+  const access = createInstanceAccess({
+    sqlAdminEndpoint: config.sqlAdmin.endpoint,
+    ipType: config.sqlAdmin.ipType,
+    log,
+  });
+  const passwords = createAdminPasswords({
+    endpoint: config.secrets.endpoint,
+    secretProject: config.secrets.project,
+    suffix: config.secrets.suffix,
+    timeoutMs: config.secrets.timeoutMs,
+    log,
+  });
+  const registry = createRegistry({
+    projectId: config.registry.project,
+    database: config.registry.database,
+    collection: config.registry.collection,
+    cacheTtlMs: config.registry.cacheTtlMs,
+    emulatorHost: config.registry.emulatorHost,
+    log,
+  });
+  const pools = createPools({ access, passwords, settings: config.pools, log });
+  const server = await createHttpServer({
+    context: { pools, registry, settings: config.operations },
+    settings: config.http,
+    log,
+    service: config.service,
+  });
+  server.keepAliveTimeout = keepAliveTimeoutMs;
+  server.requestTimeout = receiveTimeoutMs;
+  server.headersTimeout = receiveTimeoutMs;
+  const shutdown = createShutdown({
+    server,
+    log,
+    timeoutMs: config.shutdownTimeoutMs,
+    closePools: (deadlineMs) => pools.close({ deadlineMs }),
+    closeRest: [access.close, passwords.close, registry.close],
+  });
+  return { server, shutdown };
+}
+
+async function run(config: Config, log: FlushableLog): Promise<void> {
+  const { server, shutdown } = await createService(config, log);
+  endOnSignals(shutdown, log);
+  installCrashGuards(log, () => void shutdown.drain("uncaughtException").then(() => exit(1, log)));
+  server.on("error", (error: NodeJS.ErrnoException) => {
+    if (server.listening) return log.error("The HTTP server failed", { error });
+    log.error(explainListen(error, config), { error });
+    exit(1, log);
+  });
+  server.listen(config.http.port, config.http.host, () => {
+    const { port } = server.address() as AddressInfo;
+    const { service, settings } = config;
+    log.info(`${service.name} ${service.version} listens on ${config.http.host}:${port}`, { port, settings });
+    for (const note of config.notes) log.warning(note);
+  });
+}
+
+function explainListen(error: NodeJS.ErrnoException, { http }: Config): string {
+  if (error.code === "EADDRINUSE") {
+    return `Port ${http.port} is taken: set PORT to another one, or PORT=0 for any that is free`;
+  }
+  if (error.code === "EACCES")
+    return `Port ${http.port} is not allowed for this user: set PORT to one above 1023`;
+  return `Cannot listen on ${http.host}:${http.port} (API_HOST and PORT): ${error.code ?? error.message}`;
+}
+
+/** The first signal drains; a second one ends the process at once. */
+function endOnSignals(shutdown: Shutdown, log: FlushableLog): void {
+  let signalled = false;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      if (signalled) {
+        log.warning(`Second signal, ${signal}: not waiting any longer`);
+        exit(1, log);
+      }
+      signalled = true;
+      void shutdown.drain(signal).then((complete) => exit(complete ? 0 : 1, log));
+    });
+  }
+}
+
+function exit(code: number, log: FlushableLog): void {
+  log.flush();
+  process.exit(code);
+}
+
+/** One structured line for the log, and lines for whoever starts it by hand. */
+function reportWrongSettings({ message, faults }: ConfigError): void {
+  const entry = { severity: "CRITICAL", time: new Date().toISOString(), message, faults };
+  const lines = faults.map((fault) => `  ${fault.name}: ${fault.problem}`);
+  process.stderr.write(
+    `${JSON.stringify(entry)}\nThese settings (environment variables) are wrong:\n${lines.join("\n")}\n`,
+  );
+}
+
+try {
+  const config = readConfig();
+  // Whoever read the log may go away; that is no reason to end.
+  process.stdout.on("error", () => {});
+  const log = createLog({ ...config.log, service: config.service });
+  process.on("exit", log.flush);
+  await run(config, log);
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  reportWrongSettings(error);
+  process.exitCode = 1;
+}
