@@ -3,16 +3,14 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { type CertificateAuthority, iamLoginAttribute } from "./certificates.ts";
-
-/** How the client of a proxied connection may log in, as its certificate says. */
-export type ProxiedLogin = { readonly kind: "password" } | { readonly kind: "iam"; readonly user: string };
+import type { Login } from "./door.ts";
 
 export interface ServerSideProxyOptions {
   /** The common name of the server's certificate: `PROJECT:INSTANCE`. */
   readonly commonName: string;
   readonly authority: CertificateAuthority;
-  /** Takes over a decrypted connection whose client certificate was accepted. */
-  readonly accept: (stream: Duplex, login: ProxiedLogin) => void;
+  /** Takes over a decrypted connection whose client certificate was accepted; the login is what that certificate is for. */
+  readonly accept: (stream: Duplex, login: Login) => void;
   readonly port?: number;
 }
 
@@ -38,25 +36,31 @@ export const proxyPort = 3307;
  */
 export async function startServerSideProxy(options: ServerSideProxyOptions): Promise<ServerSideProxy> {
   const { authority, accept, port = proxyPort } = options;
-  const live = new Set<Socket>();
+  // By the client's address, since a TLSSocket does not give away the socket below it.
+  const live = new Map<string, Socket>();
   let behaviour: ProxyBehaviour = "ok";
 
   const tls = createTlsServer({
     ...authority.issueServerCertificate(options.commonName),
     ca: authority.cert,
     requestCert: true,
-    rejectUnauthorized: true,
+    // Refused below, with a reset: node:tls would only close, which a client cannot tell from a server's goodbye.
+    rejectUnauthorized: false,
     minVersion: "TLSv1.3",
     handshakeTimeout: 30_000,
     // Keeps a half-closed client readable to the end, as a PostgreSQL server does.
     allowHalfOpen: true,
   });
-  tls.on("secureConnection", (socket) => accept(socket, readLogin(socket)));
+  tls.on("secureConnection", (socket) => {
+    if (socket.authorized) accept(socket, readLogin(socket));
+    else live.get(clientOf(socket))?.resetAndDestroy();
+  });
   tls.on("tlsClientError", (_error, socket) => socket.destroy());
 
   const listener = createServer({ allowHalfOpen: true }, (socket) => {
-    live.add(socket);
-    socket.on("close", () => live.delete(socket));
+    const client = clientOf(socket);
+    live.set(client, socket);
+    socket.on("close", () => live.delete(client));
     socket.on("error", () => socket.destroy());
     socket.setNoDelay(true);
     if (behaviour === "resetting") socket.resetAndDestroy();
@@ -74,19 +78,23 @@ export async function startServerSideProxy(options: ServerSideProxyOptions): Pro
       if (next !== "refusing" && previous === "refusing") await listen(listener, address, port);
     },
     dropConnections() {
-      for (const socket of live) socket.resetAndDestroy();
+      for (const socket of live.values()) socket.resetAndDestroy();
     },
     async stop() {
       const closed = listener.listening
         ? new Promise((resolve) => listener.close(resolve))
         : Promise.resolve(undefined);
-      for (const socket of live) socket.destroy();
+      for (const socket of live.values()) socket.destroy();
       await closed;
     },
   };
 }
 
-function readLogin(socket: TLSSocket): ProxiedLogin {
+function clientOf(socket: Socket): string {
+  return `${socket.remoteAddress}:${socket.remotePort}`;
+}
+
+function readLogin(socket: TLSSocket): Login {
   const user = socket.getPeerCertificate().subject[iamLoginAttribute];
   return typeof user === "string" ? { kind: "iam", user } : { kind: "password" };
 }
