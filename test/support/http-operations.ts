@@ -1,0 +1,142 @@
+import type { StatementPreview } from "../../src/domain/plan.ts";
+import type { Operations } from "../../src/http/operations.ts";
+import type { RegistryStatus } from "../../src/operations/registry.ts";
+
+export const somePlan: readonly StatementPreview[] = [
+  {
+    description: "Create the role orders_app_reader",
+    sql: "CREATE ROLE orders_app_reader NOLOGIN",
+    database: "orders",
+    optional: false,
+    destructive: false,
+  },
+];
+
+export function someStatus(lastUpdated = "2026-11-21T09:31:00.000Z"): RegistryStatus {
+  return {
+    documentId: "demo-project~europe-west1~orders-db~orders",
+    revision: 3,
+    createdAt: new Date("2026-11-21T09:30:00.000Z"),
+    createdBy: "anonymous",
+    lastUpdated: new Date(lastUpdated),
+    roles: [
+      {
+        name: "orders_app_reader",
+        kind: "reader",
+        scope: "schema",
+        schema: "app",
+        template: "standard",
+        version: "1.0.0",
+        checksum: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        status: "active",
+        inherits: [],
+        nativeRoles: [],
+      },
+    ],
+    totalHistoryEntries: 2,
+  };
+}
+
+function dryRun(input: { readonly dryRun?: boolean }) {
+  return { warnings: [], ...(input.dryRun === true ? { plan: somePlan } : {}) };
+}
+
+/** Use cases that answer at once and touch nothing: what the HTTP layer does is all that is left. */
+export const pretendedOperations: Operations = {
+  listSchemas: async () => ["app", "public"],
+  createSchema: async (_context, _call, _target, input) => ({
+    owner: input.owner ?? "postgres",
+    created: true,
+    ...dryRun(input),
+  }),
+  listTables: async () => [
+    {
+      name: "customers",
+      type: "BASE TABLE",
+      partitioned: false,
+      partitionCount: 0,
+      rowCount: 500,
+      sizeBytes: 98_304,
+    },
+    { name: "recent", type: "VIEW", partitioned: false, partitionCount: 0, rowCount: null, sizeBytes: 0 },
+  ],
+  checkDatabaseHealth: async () => ({
+    status: "healthy",
+    connectionTimeMs: 3.2,
+    info: {
+      version: "17.10",
+      versionNum: 170_010,
+      uptimeSeconds: 475_200,
+      uptime: "5 days, 12 hours",
+      activeConnections: 1,
+      totalConnections: 7,
+      maxConnections: 100,
+      databaseSizeBytes: 8_765_432,
+      inRecovery: false,
+    },
+    warnings: [],
+  }),
+  initializeRoles: async (_context, _call, _target, input) => ({
+    created: ["orders_app_reader"],
+    updated: [],
+    skipped: ["orders_monitor"],
+    total: 6,
+    documentId: "demo-project~europe-west1~orders-db~orders",
+    ...dryRun(input),
+  }),
+  readRolesStatus: async () => someStatus(),
+  assignRole: async (_context, _call, _target, input) => ({
+    normalizedUsername: input.username.toLowerCase(),
+    role: "orders_app_reader",
+    changed: true,
+    ...dryRun(input),
+  }),
+  revokeRole: async (_context, _call, _target, input) => ({
+    normalizedUsername: input.username.toLowerCase(),
+    role: "orders_app_reader",
+    changed: false,
+    ...dryRun(input),
+  }),
+  listUsers: async () => ({
+    users: [
+      {
+        username: "alice@example.com",
+        roles: ["orders_app_reader"],
+        isIamUser: true,
+        userType: "iam_user",
+        permissions: ["USAGE"],
+        privileges: { canLogin: true, isSuperuser: false, canCreateDb: false, canCreateRole: false },
+      },
+    ],
+    systemUsersExcluded: ["cloudsqladmin", "postgres"],
+  }),
+  listRoles: async () => ["orders_app_reader", "orders_app_writer"],
+  grantInheritance: async (_context, _call, _target, input) => ({
+    normalizedUsername: input.username.toLowerCase(),
+    alreadyGranted: false,
+    mode: "on_demand",
+    ...dryRun(input),
+  }),
+  revokeInheritance: async (_context, _call, _target, input) => ({
+    normalizedUsername: input.username.toLowerCase(),
+    alreadyRevoked: true,
+    ...dryRun(input),
+  }),
+  cleanupUser: async (_context, _call, _target, input) => ({
+    normalizedUsername: input.username.toLowerCase(),
+    ownershipTransferred: true,
+    permissionsRevoked: false,
+    objectsDropped: false,
+    databases: [
+      {
+        database: "orders",
+        outcome: input.dryRun === true ? "planned" : "done",
+        ownershipTransferred: 3,
+        permissionsRevoked: 0,
+        objectsDropped: 0,
+        detail: "3 objects went to app_owner",
+      },
+    ],
+    ...dryRun(input),
+  }),
+};
