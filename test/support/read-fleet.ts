@@ -86,8 +86,11 @@ export async function startReadFleet(
       return client;
     },
     async stop() {
-      await pools.close();
-      await Promise.all(started.map((one) => one.stop()));
+      try {
+        await pools.close();
+      } finally {
+        await Promise.all(started.map((one) => one.stop()));
+      }
     },
   };
 }
