@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import { describe, it } from "node:test";
+import { startServiceProcess } from "../support/service-process.ts";
+import { until } from "../support/until.ts";
+
+const quick = { API_HOST: "127.0.0.1", PORT: "0", SHUTDOWN_TIMEOUT: "3" };
+
+/** A request whose body is not complete, which is one that runs. `finish` sends the rest; `answer` is all that came. */
+async function sendHalf(port: number): Promise<{ socket: Socket; finish(): void; answer: Promise<string> }> {
+  const socket = connect(port, "127.0.0.1");
+  await once(socket, "connect");
+  let text = "";
+  socket.setEncoding("utf8").on("data", (data: string) => {
+    text += data;
+  });
+  const answer = new Promise<string>((done) => {
+    socket.on("error", () => {});
+    socket.once("close", () => done(text));
+  });
+  socket.write(
+    "POST /database/schemas HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{",
+  );
+  // The server answers in order, so an answer on another connection shows that this half has arrived.
+  await fetch(`http://127.0.0.1:${port}/health`);
+  return { socket, finish: () => socket.write("}"), answer };
+}
+
+describe("the process", () => {
+  it("refuses to start with wrong settings, names them all, and shows no value that could be secret", async () => {
+    await using service = startServiceProcess({
+      PORT: "http",
+      CONNECTION_TIMEOUT: "-1",
+      SQL_ADMIN_ENDPOINT: "https://root:hunter2@host",
+    });
+    assert.equal(await service.exited, 1);
+    assert.equal(service.stdout(), "");
+    const [first = "", ...rest] = service.stderr().split("\n");
+    const entry = JSON.parse(first);
+    assert.equal(entry.severity, "CRITICAL");
+    const names = entry.faults.map(({ name }: { name: string }) => name);
+    assert.deepEqual(names.sort(), ["CONNECTION_TIMEOUT", "PORT", "SQL_ADMIN_ENDPOINT"]);
+    for (const name of names)
+      assert.ok(
+        rest.some((line) => line.startsWith(`  ${name}: expected`)),
+        name,
+      );
+    assert.ok(!service.stderr().includes("hunter2"));
+  });
+
+  it("says in the log which version starts, with which settings", async () => {
+    await using service = startServiceProcess({ ...quick, APP_VERSION: "9.9.9", API_WORKERS: "4" });
+    await service.port();
+    const [line] = service.log();
+    assert.match(line?.message ?? "", /9\.9\.9 listens on 127\.0\.0\.1:\d+/);
+    assert.deepEqual(line?.settings, { ...Object(line?.settings), CONNECTION_POOL_SIZE: "10" });
+    await until(() => service.stdout().includes("API_WORKERS has no meaning"));
+  });
+
+  it("says how to choose another port when its own is taken", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const { port } = other.address() as { port: number };
+    await using service = startServiceProcess({ ...quick, PORT: String(port) });
+    assert.equal(await service.exited, 1);
+    assert.match(service.log()[0]?.message ?? "", new RegExp(`Port ${port} is taken.*PORT=0`));
+    other.close();
+  });
+
+  it("says which setting is wrong when its address is not one of this machine", async () => {
+    await using service = startServiceProcess({ ...quick, API_HOST: "192.0.2.1" });
+    assert.equal(await service.exited, 1);
+    assert.match(service.log()[0]?.message ?? "", /API_HOST and PORT.*EADDRNOTAVAIL/);
+  });
+});
+
+describe("the process that is told to stop", () => {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    it(`ends at once on ${signal} when nothing runs, idle connections notwithstanding`, async () => {
+      await using service = startServiceProcess(quick);
+      const port = await service.port();
+      const answer = await fetch(`http://127.0.0.1:${port}/health`);
+      await answer.text();
+      const silent = connect(port, "127.0.0.1").on("error", () => {});
+      await once(silent, "connect");
+      const startedAt = performance.now();
+      service.child.kill(signal);
+      assert.equal(await service.exited, 0);
+      assert.ok(performance.now() - startedAt < 1500);
+      assert.equal(service.log().at(-1)?.message, "Drained");
+      silent.destroy();
+    });
+  }
+
+  it("finishes the request that runs, says that the connection closes, and accepts no other", async () => {
+    await using service = startServiceProcess(quick);
+    const port = await service.port();
+    const request = await sendHalf(port);
+    service.child.kill("SIGTERM");
+    await until(() => service.stdout().includes('"Draining"'));
+    await assert.rejects(fetch(`http://127.0.0.1:${port}/health`));
+    request.finish();
+    const answer = await request.answer;
+    assert.match(answer, /^HTTP\/1\.1 400 /);
+    assert.match(answer, /^connection: close/im);
+    assert.match(answer, /validation_error/);
+    assert.equal(await service.exited, 0);
+  });
+
+  it("does not wait for ever: what still runs at the deadline is given up, and the exit code says so", async () => {
+    await using service = startServiceProcess({ ...quick, SHUTDOWN_TIMEOUT: "0.5" });
+    const request = await sendHalf(await service.port());
+    const startedAt = performance.now();
+    service.child.kill("SIGTERM");
+    assert.equal(await service.exited, 1);
+    assert.ok(performance.now() - startedAt < 2500);
+    assert.equal(service.log().at(-1)?.message, "Not drained in time");
+    await request.answer;
+  });
+
+  it("ends at once on a second signal", async () => {
+    await using service = startServiceProcess({ ...quick, SHUTDOWN_TIMEOUT: "60" });
+    const request = await sendHalf(await service.port());
+    service.child.kill("SIGTERM");
+    await until(() => service.stdout().includes('"Draining"'));
+    service.child.kill("SIGINT");
+    assert.equal(await service.exited, 1);
+    await request.answer;
+  });
+});
+
+describe("the process in trouble", () => {
+  const onSignal = (code: string) => ["--import", `data:text/javascript,process.on("SIGUSR2",()=>{${code}})`];
+
+  it("survives a rejection that nobody handled, and logs it", async () => {
+    const nodeArguments = onSignal('Promise.reject(new Error("from a library"));Promise.reject("closed")');
+    await using service = startServiceProcess(quick, { nodeArguments });
+    const port = await service.port();
+    service.child.kill("SIGUSR2");
+    await until(() => service.stdout().includes('"count":2'));
+    assert.match(service.stdout(), /from a library/);
+    assert.equal((await fetch(`http://127.0.0.1:${port}/health`)).status, 200);
+    service.child.kill("SIGTERM");
+    assert.equal(await service.exited, 0);
+  });
+
+  it("drains and exits 1 after an exception that nobody caught", async () => {
+    const nodeArguments = onSignal('throw new Error("a bug")');
+    await using service = startServiceProcess(quick, { nodeArguments });
+    const request = await sendHalf(await service.port());
+    service.child.kill("SIGUSR2");
+    await until(() => service.stdout().includes('"Draining"'));
+    request.finish();
+    assert.match(await request.answer, /^HTTP\/1\.1 400 /);
+    assert.equal(await service.exited, 1);
+    assert.match(service.stdout(), /a bug/);
+  });
+
+  it("goes on when the reader of its log goes away", async () => {
+    await using service = startServiceProcess(quick);
+    const port = await service.port();
+    service.child.stdout?.destroy();
+    for (let i = 0; i < 3; i += 1) {
+      assert.equal((await fetch(`http://127.0.0.1:${port}/health`)).status, 200);
+    }
+    service.child.kill("SIGTERM");
+    assert.equal(await service.exited, 0);
+  });
+});
