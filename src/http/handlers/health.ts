@@ -70,6 +70,9 @@ function poolWarnings(totals: PoolTotals, utilization: number): string[] {
   const level = [0.9, 0.8].find((limit) => utilization > limit);
   const warnings =
     level === undefined ? [] : [`More than ${level * 100} % of the database connections are in use`];
-  if (totals.waiting > 0) warnings.push(`${totals.waiting} requests wait for a database connection`);
+  if (totals.waiting > 0) {
+    const wait = totals.waiting === 1 ? "request waits" : "requests wait";
+    warnings.push(`${totals.waiting} ${wait} for a database connection`);
+  }
   return warnings;
 }

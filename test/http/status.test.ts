@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import request from "supertest";
+import type { Target } from "../../src/domain/target.ts";
+import { assertContract, assertProblem } from "../support/contract.ts";
+import { demoTarget, startTestServer } from "../support/http.ts";
+import { someStatus } from "../support/http-operations.ts";
+
+const { region: _region, ...withoutRegion } = demoTarget;
+
+/** A registry that holds something for some regions, by when it changed last. */
+async function statusService(recorded: Readonly<Record<string, string>>, allowedRegions: readonly string[]) {
+  const asked: string[] = [];
+  const readRolesStatus = async (_context: unknown, _call: unknown, target: Target) => {
+    asked.push(target.region);
+    const lastUpdated = recorded[target.region];
+    return lastUpdated === undefined ? undefined : someStatus(lastUpdated);
+  };
+  const service = await startTestServer({ operations: { readRolesStatus }, settings: { allowedRegions } });
+  return { ...service, asked };
+}
+
+test("an unknown target is no failure", async () => {
+  const service = await statusService({}, []);
+  const response = await request(service.url).get("/roles/status").query(demoTarget);
+  await service.close();
+  assertContract("getRolesStatus", response);
+  const { execution_time_seconds, message, ...rest } = response.body;
+  assert.deepEqual(rest, {
+    success: true,
+    ...demoTarget,
+    roles_initialized: false,
+    created_at: null,
+    created_by: null,
+    last_updated: null,
+    total_roles: 0,
+    roles_definitions: {},
+    total_history_entries: 0,
+  });
+});
+
+test("roles are told by name with version, status and checksum", async () => {
+  const service = await statusService({ "europe-west1": "2026-11-21T09:31:00.000Z" }, []);
+  const { body } = await request(service.url).get("/roles/status").query(demoTarget);
+  await service.close();
+  assert.deepEqual(body.roles_definitions, {
+    orders_app_reader: {
+      version: "1.0.0",
+      status: "active",
+      checksum: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    },
+  });
+});
+
+test("without a region, the newest record of the allowed regions counts", async () => {
+  const service = await statusService(
+    { "us-central1": "2026-11-20T00:00:00.000Z", "europe-west1": "2026-11-21T00:00:00.000Z" },
+    ["asia-east1", "us-central1", "europe-west1"],
+  );
+  const response = await request(service.url).get("/roles/status").query(withoutRegion);
+  await service.close();
+  assertContract("getRolesStatus", response);
+  assert.equal(response.body.region, "europe-west1");
+  assert.deepEqual(service.asked, ["asia-east1", "us-central1", "europe-west1"]);
+});
+
+test("without a region and with nothing recorded, no region is made up", async () => {
+  const service = await statusService({}, ["asia-east1", "us-central1"]);
+  const response = await request(service.url).get("/roles/status").query(withoutRegion);
+  await service.close();
+  assertContract("getRolesStatus", response);
+  assert.equal(response.body.roles_initialized, false);
+  assert.ok(!("region" in response.body));
+});
+
+test("without a region, a service for all regions asks for it", async () => {
+  const service = await statusService({}, []);
+  const response = await request(service.url).get("/roles/status").query(withoutRegion);
+  await service.close();
+  assertProblem(response, 400, "validation_error");
+  assert.equal(response.body.errors[0].pointer, "/region");
+  assert.deepEqual(service.asked, []);
+});
+
+test("a registry that cannot be read is a failure, never an empty answer", async () => {
+  const service = await startTestServer({
+    operations: {
+      async readRolesStatus() {
+        throw new Error("no registry");
+      },
+    },
+    settings: { allowedRegions: ["us-central1"] },
+  });
+  const response = await request(service.url).get("/roles/status").query(withoutRegion);
+  await service.close();
+  assertProblem(response, 500, "internal_error");
+});
+
+for (const [checkedOut, waiting, status, warnings] of [
+  [5, 0, "healthy", []],
+  [8, 0, "healthy", []],
+  [9, 0, "healthy", ["More than 80 % of the database connections are in use"]],
+  [
+    9,
+    2,
+    "degraded",
+    ["More than 80 % of the database connections are in use", "2 requests wait for a database connection"],
+  ],
+  [10, 0, "healthy", ["More than 90 % of the database connections are in use"]],
+  [5, 1, "healthy", ["1 request waits for a database connection"]],
+] as const) {
+  test(`with ${checkedOut} of 10 connections in use and ${waiting} waiting the service is ${status}`, async () => {
+    const totals = { pools: 1, size: 10, checkedOut, idle: 10 - checkedOut, waiting, overflow: 0, limit: 10 };
+    const service = await startTestServer({ totals: () => totals });
+    const response = await request(service.url).get("/health");
+    await service.close();
+    assertContract("getServiceHealth", response);
+    assert.equal(response.body.status, status);
+    assert.deepEqual(response.body.warnings, warnings);
+    assert.deepEqual(response.body.pools, {
+      pools: 1,
+      size: 10,
+      checked_out: checkedOut,
+      checked_in: 10 - checkedOut,
+      waiting,
+      overflow: 0,
+      limit: 10,
+      utilization: checkedOut / 10,
+    });
+  });
+}
+
+test("a service without pools is healthy and not divided by zero", async () => {
+  const service = await startTestServer();
+  const response = await request(service.url).get("/health");
+  await service.close();
+  assertContract("getServiceHealth", response);
+  assert.equal(response.body.pools.utilization, 0);
+  assert.equal(response.body.status, "healthy");
+});
