@@ -76,11 +76,12 @@ function begin(options: ServeOptions, request: IncomingMessage, response: Server
 }
 
 async function answer(options: ServeOptions, passage: Passage): Promise<Reply> {
+  const work = pass(options, passage);
   try {
-    const work = pass(options, passage);
     const outcome = await passage.end.orEnd(work);
     return successReply(outcome, seconds(passage));
   } catch (error) {
+    if (passage.end.signal.aborted) logLateFailure(passage, work);
     passage.error = error instanceof ClientGone ? error : toServiceError(error);
     return problemReply(passage.error, {
       path: passage.path,
@@ -88,6 +89,14 @@ async function answer(options: ServeOptions, passage: Passage): Promise<Reply> {
       seconds: seconds(passage),
     });
   }
+}
+
+/** Nobody waits for the outcome any more; that it failed is worth a line all the same. */
+function logLateFailure({ log, operation, end }: Passage, work: Promise<unknown>): void {
+  work.catch((error: unknown) => {
+    if (error !== end.signal.reason)
+      log.warning(`${operation} failed after its request had ended`, { error });
+  });
 }
 
 /** Finds the operation, then who calls, then reads the body, and then lets the API validate and run it. */

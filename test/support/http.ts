@@ -30,6 +30,11 @@ export function collectingLog(lines: LogLine[], own: LogFields = {}): Log {
   };
 }
 
+/** Cloud Logging's httpRequest field of a line. */
+export function httpRequestOf(line: LogLine | undefined): Readonly<Record<string, unknown>> {
+  return { ...(line?.fields.httpRequest as Record<string, unknown> | undefined) };
+}
+
 const emptyTotals: PoolTotals = {
   pools: 0,
   size: 0,
