@@ -40,9 +40,11 @@ export interface Connection {
   applicationName: string;
   /** A statement ran that may have changed the session's state. */
   dirty: boolean;
-  /** Statements sent and not yet answered. */
+  /** Statements of the borrower that were sent and not yet answered. */
   pending(): number;
-  /** Resolves when none is pending. */
+  /** The same, with those of the pool itself. */
+  busy(): boolean;
+  /** Resolves when it is not busy. */
   settled(): Promise<void>;
   /** It failed, and cannot be used any more. */
   broken(): boolean;
@@ -51,6 +53,8 @@ export interface Connection {
   /** How many names of prepared statements it holds. */
   preparedStatements(): number;
   query<Row extends object>(text: string, values?: readonly unknown[], name?: string): Promise<Rows<Row>>;
+  /** A statement of the pool itself: it is nobody's fault when it is not answered yet. */
+  housekeep<Row extends object>(text: string): Promise<Rows<Row>>;
   /** DISCARD ALL ran: settings are those of the start, and names of prepared statements are free again. */
   wasDiscarded(): void;
   /** Calls back once when the connection fails or ends by itself. */
@@ -63,22 +67,39 @@ export interface Connection {
   destroy(): void;
 }
 
+interface Statement {
+  readonly text: string;
+  values?: unknown[] | undefined;
+  name?: string | undefined;
+}
+
+/** Gathers the notices of one statement; they come before its answer. */
+interface Collector {
+  notices: Notice[] | undefined;
+}
+
 const noNotices: readonly Notice[] = Object.freeze([]);
 
 /** Wraps a connected client. The client must be in pipeline mode: statements are sent at once, answered in order. */
 export function wrapClient(options: ConnectionOptions): Connection {
   const { client } = options;
-  const collectors: { notices: Notice[] | undefined }[] = [];
+  const collectors: Collector[] = [];
   const names = new Set<string>();
+  let housekeeping = 0;
+  /** After an error the server's ReadyForQuery is still to come, and with it the transaction's true state. */
+  let awaitsReady = false;
   let failure: Error | undefined;
   let brokenListener: ((error: Error) => void) | undefined;
   let onSettled: (() => void) | undefined;
   const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>();
 
+  const isBusy = () => collectors.length > 0 || (awaitsReady && failure === undefined);
+
   function fail(error: Error): void {
     if (failure !== undefined) return;
     failure = error;
     client.connection.stream.destroy();
+    if (!isBusy()) onSettled?.();
     brokenListener?.(error);
   }
 
@@ -88,6 +109,10 @@ export function wrapClient(options: ConnectionOptions): Connection {
     if (collector === undefined) return;
     collector.notices ??= [];
     collector.notices.push({ severity: severity ?? "", code: code ?? "", message: message ?? "" });
+  });
+  client.connection.on("readyForQuery", () => {
+    awaitsReady = false;
+    if (!isBusy()) onSettled?.();
   });
   client.connection.stream.once("close", () => {
     fail(new Error("the connection was closed"));
@@ -100,26 +125,24 @@ export function wrapClient(options: ConnectionOptions): Connection {
     return failure === undefined ? error : connectionLost(error, "during");
   }
 
-  function query<Row extends object>(text: string, values?: readonly unknown[], name?: string) {
-    return new Promise<Rows<Row>>((resolve, reject) => {
+  function send<Row extends object>(statement: Statement, isHousekeeping: boolean): Promise<Rows<Row>> {
+    return new Promise((resolve, reject) => {
       if (failure !== undefined) return reject(connectionLost(failure, "before"));
-      const collector: { notices: Notice[] | undefined } = { notices: undefined };
+      const collector: Collector = { notices: undefined };
       collectors.push(collector);
-      if (name !== undefined) names.add(name);
-      const config = { text, values: values as unknown[] | undefined, name };
-      const statement = new pg.Query<Row>(config, (error, result) => {
+      if (isHousekeeping) housekeeping += 1;
+      if (statement.name !== undefined) names.add(statement.name);
+      const query = new pg.Query<Row>(statement, (error, result) => {
         if (collectors[0] === collector) collectors.shift();
         else collectors.splice(collectors.indexOf(collector), 1);
-        if (collectors.length === 0) onSettled?.();
+        if (isHousekeeping) housekeeping -= 1;
+        awaitsReady ||= sqlstateOf(error) !== undefined;
+        if (!isBusy()) onSettled?.();
         if (error) return reject(asQueryError(error));
-        const last = Array.isArray(result) ? result[result.length - 1] : result;
-        resolve({
-          rows: last.rows,
-          rowCount: last.rowCount ?? 0,
-          notices: collector.notices ?? noNotices,
-        });
+        const { rows, rowCount } = Array.isArray(result) ? result[result.length - 1] : result;
+        resolve({ rows, rowCount: rowCount ?? 0, notices: collector.notices ?? noNotices });
       });
-      client.query(statement);
+      client.query(query);
     });
   }
 
@@ -132,9 +155,10 @@ export function wrapClient(options: ConnectionOptions): Connection {
     idleSince: 0,
     applicationName: options.applicationName,
     dirty: false,
-    pending: () => collectors.length,
+    pending: () => collectors.length - housekeeping,
+    busy: isBusy,
     settled() {
-      if (collectors.length === 0) return Promise.resolve();
+      if (!isBusy()) return Promise.resolve();
       return new Promise((resolve) => {
         onSettled = resolve;
       });
@@ -142,7 +166,8 @@ export function wrapClient(options: ConnectionOptions): Connection {
     broken: () => failure !== undefined,
     inTransaction: () => client.getTransactionStatus() !== "I",
     preparedStatements: () => names.size,
-    query,
+    query: (text, values, name) => send({ text, values: values as unknown[] | undefined, name }, false),
+    housekeep: (text) => send({ text }, true),
     wasDiscarded() {
       const known: pg.Connection & Partial<PreparedStatements> = client.connection;
       known.parsedStatements = {};

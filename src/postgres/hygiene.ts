@@ -6,11 +6,13 @@ const mostPreparedStatements = 250;
 
 /** Whether nothing of the last borrower can be left on the connection, so that no round trip is due. */
 export function isClean(connection: Connection): boolean {
+  return !connection.busy() && !connection.broken() && leftNothing(connection);
+}
+
+function leftNothing(connection: Connection): boolean {
   return (
     !connection.dirty &&
     connection.preparedStatements() <= mostPreparedStatements &&
-    !connection.broken() &&
-    connection.pending() === 0 &&
     !connection.inTransaction()
   );
 }
@@ -26,18 +28,22 @@ export async function cleanConnection(
   timeoutMs: number,
 ): Promise<boolean> {
   if (connection.broken() || connection.pending() > 0) return false;
-  const work: Promise<unknown>[] = [];
-  if (connection.inTransaction()) work.push(connection.query("ROLLBACK"));
-  work.push(connection.query("DISCARD ALL"));
-  const done = await settlesWithin(Promise.all(work), clock, timeoutMs);
-  if (!done || connection.inTransaction()) return false;
+  if (connection.busy() && !(await settlesWithin(connection.settled(), clock, timeoutMs))) return false;
+  if (isClean(connection)) return true;
+  const work = connection.inTransaction() ? ["ROLLBACK", "DISCARD ALL"] : ["DISCARD ALL"];
+  const done = await settlesWithin(
+    Promise.all(work.map((text) => connection.housekeep(text))),
+    clock,
+    timeoutMs,
+  );
+  if (!done || connection.broken() || connection.inTransaction()) return false;
   connection.wasDiscarded();
   return true;
 }
 
 /** A round trip: whether the connection is alive. */
 export function isAlive(connection: Connection, clock: Clock, timeoutMs: number): Promise<boolean> {
-  return settlesWithin(connection.query(""), clock, timeoutMs);
+  return settlesWithin(connection.housekeep(""), clock, timeoutMs);
 }
 
 async function settlesWithin(work: Promise<unknown>, clock: Clock, timeoutMs: number): Promise<boolean> {

@@ -51,7 +51,7 @@ export function readLimitIfDue(
   const now = clock.now();
   if (state.limitReadAt !== undefined && now - state.limitReadAt < limitIsGoodForMs) return;
   state.limitReadAt = now;
-  connection.query<{ free: number }>(freeConnections).then(
+  connection.housekeep<{ free: number }>(freeConnections).then(
     ({ rows }) => {
       const free = rows[0]?.free;
       if (free !== undefined)

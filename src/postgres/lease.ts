@@ -1,5 +1,5 @@
 import type { Connection } from "./connection.ts";
-import type { Session } from "./session.ts";
+import type { Session, StatementOptions } from "./session.ts";
 
 /** A connection in the hands of a borrower. */
 export interface Lease {
@@ -18,11 +18,11 @@ export function lend(connection: Connection, applicationName: string): Lease {
     versionNum: connection.versionNum,
     user: connection.user,
     target: connection.target,
-    async query(text, values, options) {
-      if (ended) throw new Error("the session was used after it had been given back");
+    query<Row extends object>(text: string, values?: readonly unknown[], options?: StatementOptions) {
+      if (ended) return Promise.reject(new Error("the session was used after it had been given back"));
       if (connection.applicationName !== applicationName) introduce(connection, applicationName);
       if (options?.read !== true) connection.dirty = true;
-      return connection.query(text, values, options?.name);
+      return connection.query<Row>(text, values, options?.name);
     },
   };
   return {
@@ -35,7 +35,7 @@ export function lend(connection: Connection, applicationName: string): Lease {
 
 function introduce(connection: Connection, applicationName: string): void {
   connection.applicationName = applicationName;
-  connection.query(`SET application_name TO '${applicationName}'`).catch(() => {
+  connection.housekeep(`SET application_name TO '${applicationName}'`).catch(() => {
     connection.dirty = true;
   });
 }

@@ -37,14 +37,28 @@ export type Opened = { readonly connection: Connection } | { readonly failure: C
 
 /** The least time that an attempt gets, where the deadline leaves that much. */
 const leastAttemptMs = 1_000;
-/** A secret that does not match is most likely being rotated: look again before long. */
-const wrongPasswordResetMs = 5_000;
+/** The server is well and the login is about to be repaired (a secret in rotation, say): look again before long. */
+const loginRefusedResetMs = 5_000;
+
+const refusedLogins: ReadonlySet<string | undefined> = new Set([
+  sqlstate.invalidPassword,
+  sqlstate.invalidAuthorization,
+]);
 
 /**
  * Opens a connection, with retries (exponential backoff, full jitter) inside the deadline. A refused password is
  * read again, once. Every attempt is admitted and judged by the instance's breaker. Never rejects.
  */
 export async function openConnection(opener: Opener, request: OpenRequest): Promise<Opened> {
+  try {
+    return await keepTrying(opener, request);
+  } catch (error) {
+    opener.breaker.undecided();
+    return { failure: readConnectFailure(error, request.target, opener.settings.adminUser) };
+  }
+}
+
+async function keepTrying(opener: Opener, request: OpenRequest): Promise<Opened> {
   const { clock, settings, breaker } = opener;
   let opened: Opened | undefined;
   for (let attempt = 1; ; attempt++) {
@@ -89,7 +103,7 @@ function judge(opener: Opener, target: Target, failure: ConnectFailure): void {
 
 function tellBreaker({ breaker, holdsConnections }: Opener, failure: ConnectFailure): void {
   const isOurOwnDoing = failure.sqlstate === sqlstate.tooManyConnections && holdsConnections();
-  if (failure.sqlstate === sqlstate.invalidPassword) breaker.failed(wrongPasswordResetMs);
+  if (refusedLogins.has(failure.sqlstate)) breaker.failed(loginRefusedResetMs);
   else if (isOurOwnDoing) breaker.undecided();
   else if (failure.blamesInstance) breaker.failed();
   else if (failure.sqlstate === undefined) breaker.undecided();

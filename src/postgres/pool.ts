@@ -1,5 +1,5 @@
-import { connectionName, type Target } from "../domain/target.ts";
-import { ServiceError } from "../errors.ts";
+import type { Target } from "../domain/target.ts";
+import type { ServiceError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Breaker } from "./breaker.ts";
 import type { Budget } from "./budget.ts";
@@ -8,8 +8,10 @@ import { type ConnectFailure, readRefusal } from "./connect-failure.ts";
 import type { Connection } from "./connection.ts";
 import { cleanConnection, isAlive, isClean } from "./hygiene.ts";
 import type { Opened, OpenRequest } from "./open-connection.ts";
+import { createOpenings } from "./openings.ts";
 import type { PoolSettings } from "./pool-settings.ts";
 import type { BorrowOptions } from "./session.ts";
+import { explainShortage } from "./shortage.ts";
 import { sqlstate } from "./sqlstate.ts";
 import { abandoned, createWaiters } from "./waiters.ts";
 
@@ -74,21 +76,25 @@ const defaultCheckAfterIdleMs = 30_000;
 export function createPool(options: PoolOptions): Pool {
   const { target, instance, settings, clock, budget, breaker } = options;
   const checkAfterIdleMs = settings.checkAfterIdleMs ?? defaultCheckAfterIdleMs;
-  const waiters = createWaiters(clock, () => demandChanged());
+  const waiters = createWaiters(clock, () => openings.match());
   /** Every connection whose slot is not free yet. */
   const members = new Set<Connection>();
   const lent = new Set<Connection>();
   const closing = new Set<Connection>();
   /** Idle ones; the last is lent first. */
   const idle: Connection[] = [];
-  /** Wishes for slots, each with its withdrawal, oldest first. */
-  const wishes: (() => void)[] = [];
-  let opening = 0;
   let lastUsedAt = clock.now();
   let lastFailure: { readonly failure: ConnectFailure; readonly at: number } | undefined;
   let closed: ServiceError | undefined;
 
   const live = () => members.size - closing.size;
+  const openings = createOpenings({
+    ...{ target, instance, settings, clock, budget, breaker, waiters, open: options.open },
+    live,
+    held: () => members.size,
+    onOpened: join,
+    onFailed: openingFailed,
+  });
 
   function borrow(borrower: BorrowOptions): Connection | Promise<Connection> {
     if (closed !== undefined) return Promise.reject(closed);
@@ -117,7 +123,7 @@ export function createPool(options: PoolOptions): Pool {
   function wait(borrower: BorrowOptions, timeoutMs: number): Promise<Connection> {
     const refusedForMs = breaker.refusedForMs();
     if (closed !== undefined) return Promise.reject(closed);
-    if (refusedForMs > 0 && live() === 0 && opening === 0) {
+    if (refusedForMs > 0 && live() === 0 && openings.connecting() === 0) {
       if (isEmpty()) options.onEmpty(pool, true);
       return Promise.reject(readRefusal(target, refusedForMs).error);
     }
@@ -127,55 +133,15 @@ export function createPool(options: PoolOptions): Pool {
       healthCheck: borrower.healthCheck === true,
       explain,
     });
-    demandChanged();
+    openings.match();
     return promise;
   }
 
   function explain(since: number): ServiceError {
-    const seconds = settings.connectionTimeoutMs / 1_000;
-    const where = `${target.database} on ${connectionName(target)}`;
-    const failed =
-      lastFailure !== undefined && lastFailure.at >= since ? lastFailure.failure.error : undefined;
-    const why = failed?.message ?? (live() > 0 ? "All are in use." : "Other databases use all of them.");
-    return new ServiceError("unavailable", `No connection to ${where} within ${seconds} s. ${why}`, {
-      cause: failed,
-      retryAfterS: failed?.retryAfterS ?? 1,
-      details: failed?.details ?? { reason: "connections_exhausted" },
-    });
-  }
-
-  /** Opens or wishes for as many connections as waiters lack, within the pool's size; withdraws what is too much. */
-  function demandChanged(): void {
-    while (wishes.length > 0 && opening + wishes.length > waiters.size) wishes.pop()?.();
-    if (closed !== undefined || breaker.refusedForMs() > 0) return;
-    const most = settings.size + settings.maxOverflow + (waiters.healthChecks > 0 ? 1 : 0);
-    while (opening + wishes.length < waiters.size && members.size + opening + wishes.length < most) {
-      const waiter = waiters.at(opening + wishes.length);
-      if (waiter === undefined) return;
-      if (budget.take(instance, waiter.healthCheck)) startOpening();
-      else wishFor(waiter.since, waiter.healthCheck);
-    }
-  }
-
-  function wishFor(since: number, healthCheck: boolean): void {
-    const grant = () => {
-      wishes.splice(wishes.indexOf(withdraw), 1);
-      startOpening();
-    };
-    const withdraw = budget.await({ instance, since, healthCheck, grant });
-    wishes.push(withdraw);
-  }
-
-  /** The slot is taken already. */
-  function startOpening(): void {
-    opening += 1;
-    const isWanted = () =>
-      !budget.overdrawn(instance) && (waiters.size > 0 || live() + opening <= settings.minSize);
-    const deadline = clock.now() + settings.connectionTimeoutMs;
-    void options.open({ target, deadline, wanted: isWanted }).then((opened) => {
-      opening -= 1;
-      if ("connection" in opened) join(opened.connection);
-      else openingFailed(opened.failure);
+    const failed = lastFailure !== undefined && lastFailure.at >= since ? lastFailure.failure : undefined;
+    return explainShortage({
+      ...{ target, timeoutMs: settings.connectionTimeoutMs, failure: failed?.error },
+      ...{ live: live(), connecting: openings.connecting() },
     });
   }
 
@@ -196,7 +162,7 @@ export function createPool(options: PoolOptions): Pool {
   function left(connection: Connection): void {
     members.delete(connection);
     budget.release(instance, closing.delete(connection) ? "closing" : "open");
-    demandChanged();
+    openings.match();
     if (isEmpty()) options.onEmpty(pool, false);
   }
 
@@ -204,13 +170,14 @@ export function createPool(options: PoolOptions): Pool {
     lastFailure = { failure, at: clock.now() };
     // Where others of ours hold what the server has no more of, one of theirs will do.
     const isFull = failure.sqlstate === sqlstate.tooManyConnections && budget.open(instance) > 0;
-    const isHopeless = failure.error.kind === "not_found" || (live() === 0 && opening === 0 && !isFull);
+    const isHopeless =
+      failure.error.kind === "not_found" || (live() === 0 && openings.connecting() === 0 && !isFull);
     if (isHopeless) {
       waiters.refuseAll(failure.error);
-      for (const withdraw of wishes.splice(0)) withdraw();
+      openings.withdraw();
     }
     budget.release(instance, "connecting");
-    if (isFull) demandChanged();
+    if (isFull) openings.match();
     if (isEmpty()) options.onEmpty(pool, true);
   }
 
@@ -232,8 +199,8 @@ export function createPool(options: PoolOptions): Pool {
     } else {
       lent.add(connection);
       waiter.lend(connection);
-      wishes.shift()?.();
-      demandChanged();
+      openings.withdrawOldest();
+      openings.match();
     }
   }
 
@@ -273,13 +240,12 @@ export function createPool(options: PoolOptions): Pool {
         retire(connection);
       } else index += 1;
     }
-    demandChanged();
-    if (closed !== undefined || breaker.refusedForMs() > 0) return;
-    while (live() + opening < settings.minSize && budget.take(instance, false)) startOpening();
+    openings.match();
+    openings.fill();
   }
 
   function isEmpty(): boolean {
-    return members.size === 0 && opening === 0 && waiters.size === 0 && wishes.length === 0;
+    return members.size === 0 && openings.isNone() && waiters.size === 0;
   }
 
   const pool: Pool = {
@@ -290,10 +256,10 @@ export function createPool(options: PoolOptions): Pool {
     borrow,
     giveBack,
     counts: () => ({
-      size: members.size + opening,
+      size: members.size + openings.connecting(),
       lent: lent.size,
       idle: idle.length,
-      connecting: opening,
+      connecting: openings.connecting(),
       waiting: waiters.size,
     }),
     isEmpty,
@@ -306,7 +272,7 @@ export function createPool(options: PoolOptions): Pool {
     close(error) {
       closed = error;
       waiters.refuseAll(error);
-      for (const withdraw of wishes.splice(0)) withdraw();
+      openings.close();
       for (const connection of idle.splice(0)) retire(connection);
     },
     cut() {

@@ -13,11 +13,11 @@ const cancelMs = 3_000;
  * server does not notice that its client has gone until it has an answer for it. Settles when the stream is closed.
  */
 export async function retire(connection: Connection, clock: Clock, access: InstanceAccess): Promise<void> {
-  if (connection.pending() > 0 && !connection.broken()) {
+  if (connection.busy() && !connection.broken()) {
     const answered = connection.settled();
     await Promise.all([cancelStatement(connection, access), within(answered, clock, cancelMs)]);
   }
-  if (connection.pending() > 0) connection.destroy();
+  if (connection.busy()) connection.destroy();
   else connection.end();
   if (!(await within(connection.closed, clock, goodbyeMs))) connection.destroy();
   await connection.closed;

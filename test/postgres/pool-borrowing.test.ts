@@ -175,7 +175,7 @@ describe("a borrower", () => {
     const first = await hold();
     await assert.rejects(
       pools.withSession(orders, borrower, async () => {}),
-      { kind: "unavailable", retryAfterS: 1, details: { reason: "connections_exhausted" } },
+      { kind: "unavailable", retryAfterS: 1, details: { reason: "connections_in_use" } },
     );
     assert.equal(pools.totals().waiting, 0);
     first.release();

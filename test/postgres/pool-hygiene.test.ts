@@ -228,6 +228,16 @@ describe("a session", () => {
     assert.equal(count, 1);
   });
 
+  it("goes back when its borrower ran nothing, or only something that could not be sent", async () => {
+    const pid = await lend(pidOf);
+    await lend(async () => {});
+    const bad = { toPostgres: () => assert.fail("no value") };
+    await pools.withSession(target, { operation: "another" }, (session) =>
+      assert.rejects(session.query("SELECT $1::text", [bad]), /no value/),
+    );
+    assert.equal(await lend(pidOf), pid);
+  });
+
   it("is swept when it has gathered very many prepared statements", async () => {
     const count = await nextBorrowerSees(
       async (session) => {

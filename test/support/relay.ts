@@ -9,6 +9,8 @@ export interface Relay {
   accepted(): number;
   /** From now on: pass everything on, pass nothing on (silence), or cut new connections. */
   set(mode: "pass" | "silent" | "refuse"): void;
+  /** Passes nothing more on for the connections that are open now. */
+  mute(): void;
   /** Cuts every connection that is open. */
   reset(): void;
   close(): Promise<void>;
@@ -26,6 +28,8 @@ export async function startRelay(port: number): Promise<Relay> {
     return socket;
   }
 
+  const muted = new WeakSet<Socket>();
+
   const server = createServer((client) => {
     accepted += 1;
     keep(client);
@@ -35,10 +39,10 @@ export async function startRelay(port: number): Promise<Relay> {
     }
     const upstream = keep(connect(port, "127.0.0.1"));
     client.on("data", (chunk) => {
-      if (mode === "pass") upstream.write(chunk);
+      if (mode === "pass" && !muted.has(client)) upstream.write(chunk);
     });
     upstream.on("data", (chunk) => {
-      if (mode === "pass") client.write(chunk);
+      if (mode === "pass" && !muted.has(client)) client.write(chunk);
     });
     client.on("close", () => upstream.destroy());
     upstream.on("close", () => client.destroy());
@@ -54,6 +58,9 @@ export async function startRelay(port: number): Promise<Relay> {
     accepted: () => accepted,
     set(next) {
       mode = next;
+    },
+    mute() {
+      for (const socket of sockets) muted.add(socket);
     },
     reset() {
       for (const socket of sockets) socket.resetAndDestroy();

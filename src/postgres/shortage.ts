@@ -1,0 +1,29 @@
+import { connectionName, type Target } from "../domain/target.ts";
+import { ServiceError } from "../errors.ts";
+
+export interface Shortage {
+  readonly target: Target;
+  readonly timeoutMs: number;
+  /** Connections that the pool has. */
+  readonly live: number;
+  /** Connections that it is opening. */
+  readonly connecting: number;
+  /** Why connecting failed while the borrower waited. */
+  readonly failure: ServiceError | undefined;
+}
+
+/** What a borrower is told that got no connection in time. */
+export function explainShortage({ target, timeoutMs, live, connecting, failure }: Shortage): ServiceError {
+  const [reason, why] =
+    live > 0
+      ? ["connections_in_use", "All are in use."]
+      : connecting > 0
+        ? ["no_answer", "The instance did not answer in time."]
+        : ["budget_spent", "Other databases use all that the instance may have."];
+  const where = `${target.database} on ${connectionName(target)}`;
+  return new ServiceError(
+    "unavailable",
+    `No connection to ${where} within ${timeoutMs / 1_000} s. ${failure?.message ?? why}`,
+    { cause: failure, retryAfterS: failure?.retryAfterS ?? 1, details: failure?.details ?? { reason } },
+  );
+}
