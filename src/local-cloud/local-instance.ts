@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type CertificateAuthority, createCertificateAuthority } from "./certificates.ts";
@@ -15,6 +16,8 @@ export interface LocalInstance extends FleetInstance {
   readonly server: PostgresServer;
   readonly proxy: ServerSideProxy;
   readonly authority: CertificateAuthority;
+  /** Of the built-in users, by role. */
+  readonly userPasswords: Readonly<Record<string, string>>;
   /** The loopback address of the proxy, which the Admin API gives out. */
   readonly address: string;
   stop(): Promise<void>;
@@ -37,13 +40,14 @@ export async function startLocalInstance(options: LocalInstanceOptions): Promise
     major: instance.major,
     mode: instance.mode,
     ...(kept ? { directory: kept.dataDirectory, durable: true } : {}),
-    ...(kept?.adminPassword ? { adminPassword: kept.adminPassword } : {}),
+    ...(kept?.passwords ? { adminPassword: kept.passwords.admin } : {}),
   });
   try {
-    if (!kept?.adminPassword) {
-      await fillInstance(server, options);
-      await kept?.finish(server.adminPassword);
-    }
+    const passwords = kept?.passwords ?? {
+      admin: server.adminPassword,
+      users: await fillInstance(server, options),
+    };
+    if (!kept?.passwords) await kept?.finish(passwords);
     const authority = createCertificateAuthority();
     const proxy = await startServerSideProxy({
       commonName: `${projectId}:${instance.name}`,
@@ -57,6 +61,7 @@ export async function startLocalInstance(options: LocalInstanceOptions): Promise
       server,
       proxy,
       authority,
+      userPasswords: passwords.users,
       address: proxy.address,
       async stop() {
         await proxy.stop();
@@ -69,15 +74,19 @@ export async function startLocalInstance(options: LocalInstanceOptions): Promise
   }
 }
 
+/** Returns the passwords of the built-in users. */
 async function fillInstance(
   server: PostgresServer,
   { instance, scripts }: LocalInstanceOptions,
-): Promise<void> {
-  for (const { role, type, password } of instance.users) {
-    await server.createUser({ name: role, type, ...(password === undefined ? {} : { password }) });
+): Promise<Record<string, string>> {
+  const passwords: Record<string, string> = {};
+  for (const { role, type, password = randomBytes(12).toString("base64url") } of instance.users) {
+    if (type === "BUILT_IN") passwords[role] = password;
+    await server.createUser({ name: role, type, ...(type === "BUILT_IN" ? { password } : {}) });
   }
   for (const database of instance.databases) await server.createDatabase(database);
   for (const script of scripts) await runScript(server, script);
+  return passwords;
 }
 
 async function runScript(server: PostgresServer, { database, path, text }: SqlScript): Promise<void> {
@@ -91,25 +100,30 @@ async function runScript(server: PostgresServer, { database, path, text }: SqlSc
   }
 }
 
+interface Passwords {
+  readonly admin: string;
+  readonly users: Readonly<Record<string, string>>;
+}
+
 interface KeptInstance {
   readonly dataDirectory: string;
   /** Undefined when the instance is still to be filled. */
-  readonly adminPassword: string | undefined;
+  readonly passwords: Passwords | undefined;
   /** Says that the instance is complete. */
-  finish(adminPassword: string): Promise<void>;
+  finish(passwords: Passwords): Promise<void>;
 }
 
 /** A kept instance counts only from when it was filled to the end: what a crash left half done starts afresh. */
 async function openKeptInstance(directory: string): Promise<KeptInstance> {
   const dataDirectory = join(directory, "data");
-  const passwordFile = join(directory, "admin-password");
-  const adminPassword = await readIfThere(passwordFile);
-  if (adminPassword === undefined) await rm(dataDirectory, { recursive: true, force: true });
+  const passwordFile = join(directory, "passwords.json");
+  const text = await readIfThere(passwordFile);
+  if (text === undefined) await rm(dataDirectory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true, mode: 0o711 });
   return {
     dataDirectory,
-    adminPassword,
-    finish: (password) => writeFile(passwordFile, password, { mode: 0o600 }),
+    passwords: text === undefined ? undefined : JSON.parse(text),
+    finish: (passwords) => writeFile(passwordFile, JSON.stringify(passwords), { mode: 0o600 }),
   };
 }
 
