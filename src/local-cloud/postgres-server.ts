@@ -9,6 +9,7 @@ import { ADMIN, type Mode, passwordStatement, SUPERUSER } from "./postgres-boots
 import { querySocket } from "./postgres-client.ts";
 import { type PostgresDirectories, preparePostgresDirectories } from "./postgres-directories.ts";
 import { createEntrance, type Entrance } from "./postgres-entrance.ts";
+import { atExit } from "./postgres-exit.ts";
 import { createUserStatement, escapeName, type NewUser } from "./postgres-principals.ts";
 import { type PostgresProcess, startPostgresProcess } from "./postgres-process.ts";
 import { makeRunDirectory, removeRunDirectory } from "./postgres-run.ts";
@@ -228,30 +229,6 @@ function createServer(options: PostgresServerOptions, parts: Parts): PostgresSer
     },
   };
   return server;
-}
-
-/** Runs when this process exits without having stopped the server. Returns a function that takes it back. */
-function atExit(abandon: () => void): () => void {
-  const safely = () => {
-    try {
-      abandon();
-    } catch {
-      // The next start cleans what is left.
-    }
-  };
-  if (abandoned.size === 0) process.once("exit", runAbandoned);
-  abandoned.add(safely);
-  return () => {
-    abandoned.delete(safely);
-    if (abandoned.size === 0) process.off("exit", runAbandoned);
-  };
-}
-
-/** One listener for all servers: Node warns from the eleventh on. */
-const abandoned = new Set<() => void>();
-
-function runAbandoned(): void {
-  for (const abandon of abandoned) abandon();
 }
 
 function generatePassword(): string {
