@@ -319,7 +319,7 @@ describe("the budget of an instance", () => {
     const waitedMs = performance.now() - startedAt;
     busy = false;
     await Promise.all(load);
-    assert.ok(waitedMs < 1_000, `it waited ${waitedMs} ms`);
+    assert.ok(waitedMs < 2_500, `it waited ${waitedMs} ms`);
   });
 
   it("is half of what the server has when nobody sets it", async () => {

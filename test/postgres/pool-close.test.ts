@@ -39,12 +39,13 @@ describe("closing the pools", () => {
     const running = [run(pools, 0.3), run(pools, 0.3)];
     await until(() => pools.totals().checkedOut === 2);
     const waiting = [1, 2, 3].map(() => run(pools, 0));
-    const startedAt = performance.now();
+    let ended = 0;
+    for (const each of running) each.then(() => ended++);
     const closed = pools.close();
     for (const each of waiting) {
       await assert.rejects(each, { kind: "unavailable", details: { reason: "shutting_down" } });
     }
-    assert.ok(performance.now() - startedAt < 200, "those who wait are told at once");
+    assert.equal(ended, 0, "those who wait are told at once");
     await assert.rejects(run(pools, 0), { kind: "unavailable" });
     assert.equal((await Promise.all(running)).length, 2);
     await closed;
@@ -58,7 +59,7 @@ describe("closing the pools", () => {
     await until(() => pools.totals().checkedOut === 1);
     const startedAt = performance.now();
     await pools.close({ deadlineMs: 100 });
-    assert.ok(performance.now() - startedAt < 2_000);
+    assert.ok(performance.now() - startedAt < 4_000);
     await assert.rejects(running);
     assert.equal(await countSessions(), 0);
   });
@@ -95,7 +96,7 @@ describe("closing the pools", () => {
     await until(() => answered > 300);
     const startedAt = performance.now();
     await pools.close();
-    assert.ok(performance.now() - startedAt < 2_000);
+    assert.ok(performance.now() - startedAt < 4_000);
     assert.equal(await countSessions(), 0);
     await Promise.all(load);
     assert.equal(pools.totals().waiting, 0);
@@ -112,7 +113,7 @@ describe("closing the pools", () => {
     await until(() => relay.accepted() === 1);
     const startedAt = performance.now();
     await pools.close();
-    assert.ok(performance.now() - startedAt < 1_000);
+    assert.ok(performance.now() - startedAt < 3_000);
     await assert.rejects(waiting, { kind: "unavailable" });
     await relay.close();
   });

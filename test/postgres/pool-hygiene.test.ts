@@ -128,6 +128,14 @@ describe("what a borrower leaves never reaches the next one", () => {
     assert.equal(seen, 1);
   });
 
+  it("a transaction that fails in the very statement that began it is rolled back, even one called a read", async () => {
+    const seen = await nextBorrowerSees(
+      (session) => assert.rejects(session.query("BEGIN; SELECT 1/0", [], { read: true }), { code: "22012" }),
+      (session) => valueIn(session, "1"),
+    );
+    assert.equal(seen, 1);
+  });
+
   it("temporary tables are gone", async () => {
     const seen = await nextBorrowerSees(
       (session) => session.query("CREATE TEMP TABLE left_over (id int)"),
