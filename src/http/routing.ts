@@ -1,7 +1,7 @@
 import type { OpenAPIBackend, ParsedRequest, Request } from "openapi-backend";
 import type { ApiOperation } from "./document.ts";
 
-/** A request in the form that openapi-backend routes and validates. */
+/** A request in the form that openapi-backend routes and validates; header names in lower case, as Node has them. */
 export interface ApiRequest extends Request {
   /** In lower case. */
   readonly method: string;
@@ -42,15 +42,24 @@ function rememberParsing({ router }: OpenAPIBackend): void {
   const ask = router.parseRequest.bind(router);
   const parsed = new WeakMap<Request, ParsedRequest>();
   router.parseRequest = (request, operation) => {
-    if (!isPlain(request) || (operation !== undefined && isTemplate(operation.path))) {
-      return ask(request, operation);
-    }
+    if (!isPlain(request) || takesParameters(operation)) return ask(request, operation);
     const known = parsed.get(request);
     if (known !== undefined) return known;
-    const result = { ...request, params: {}, query: {}, cookies: {}, requestBody: request.body };
+    const result = {
+      ...router.normalizeRequest(request),
+      params: {},
+      query: {},
+      cookies: {},
+      requestBody: request.body,
+    };
     parsed.set(request, result);
     return result;
   };
+}
+
+/** Then there is something to parse, and the validator coerces it in place. */
+function takesParameters(operation: ApiOperation | undefined): boolean {
+  return operation !== undefined && (isTemplate(operation.path) || (operation.parameters ?? []).length > 0);
 }
 
 function isTemplate(path: string): boolean {
