@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import request from "supertest";
 import { assertProblem } from "../support/contract.ts";
 import { demoTarget, httpRequestOf, startTestServer, type TestServer } from "../support/http.ts";
+import { until } from "../support/until.ts";
 
 interface Gate {
   readonly signals: AbortSignal[];
@@ -26,14 +27,6 @@ function gate(): Gate {
       return [];
     },
   };
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 5000;
-  while (!condition()) {
-    assert.ok(performance.now() < deadline, `waited in vain until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 let service: TestServer;
@@ -209,10 +202,10 @@ test("an operation hears that its client has gone, and the log says so", async (
   const { listSchemas, signals, open } = gate();
   const gated = await startTestServer({ operations: { listSchemas } });
   const socket = await openRequest(gated.port);
-  await until(() => signals.length === 1, "the operation runs");
+  await until(() => signals.length === 1, { what: "the operation runs" });
   assert.equal(signals[0]?.aborted, false);
   socket.destroy();
-  await until(() => gated.requestLines().length === 1, "the request is logged");
+  await until(() => gated.requestLines().length === 1, { what: "the request is logged" });
   assert.equal(signals[0]?.aborted, true);
   const [line] = gated.requestLines();
   assert.equal(line?.fields.outcome, "client_gone");
@@ -228,7 +221,7 @@ test("a client that goes away in the middle of its body is no fault", async () =
   socket.write(`${head}Content-Length: 1000\r\n\r\n{`);
   await once(own.server, "request");
   socket.destroy();
-  await until(() => own.requestLines().length === 1, "the request is logged");
+  await until(() => own.requestLines().length === 1, { what: "the request is logged" });
   assert.equal(own.requestLines()[0]?.fields.outcome, "client_gone");
   assert.equal(own.lines.filter(({ level }) => level === "error").length, 0);
   await own.close();
@@ -254,7 +247,9 @@ test("what an operation throws after its request has ended is not lost, and harm
   const response = await request(gated.url).post("/database/schemas").send(demoTarget);
   assert.equal(response.status, 504);
   reject(new Error("too late"));
-  await until(() => gated.lines.some(({ message }) => message.includes("after its request")), "it is logged");
+  await until(() => gated.lines.some(({ message }) => message.includes("after its request")), {
+    what: "it is logged",
+  });
   assert.equal((await request(gated.url).get("/health")).status, 200);
   await gated.close();
 });

@@ -51,7 +51,7 @@ function templatedDocument(): Document {
 
 /** Everything that the library made of a request, in a form that can be compared. */
 async function outcome(api: OpenAPIBackend, request: Request): Promise<unknown> {
-  return JSON.parse(JSON.stringify(await api.handleRequest({ ...request })));
+  return JSON.parse(JSON.stringify(await api.handleRequest(structuredClone(request))));
 }
 
 async function backend(document: Document, remember: boolean): Promise<OpenAPIBackend> {
@@ -79,7 +79,10 @@ async function backend(document: Document, remember: boolean): Promise<OpenAPIBa
   return api;
 }
 
-const methods = fc.constantFrom("get", "post", "put", "delete", "patch", "options", "head", "trace");
+const methods = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom("get", "post") },
+  { weight: 1, arbitrary: fc.constantFrom("put", "delete", "patch", "options", "head", "trace") },
+);
 const queries = fc.oneof(
   fc.constant(""),
   fc.constantFrom(
@@ -112,9 +115,11 @@ const bodies = fc.oneof(
   ),
   fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 4 }),
 );
-const headers = fc.oneof(
-  fc.constant({ "content-type": "application/json" }),
-  fc.constantFrom<Record<string, string>>({}, { cookie: "a=b; c=d" }, { cookie: "" }, { "x-count": "1" }),
+const headers = fc.constantFrom<Record<string, string>>(
+  { "content-type": "application/json" },
+  { "x-count": "1" },
+  { cookie: "a=b; c=d" },
+  { cookie: "" },
 );
 
 function pathsOf(document: Document): fc.Arbitrary<string> {
