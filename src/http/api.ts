@@ -51,7 +51,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const api = new OpenAPIBackend({
     definition: options.document,
     strict: true,
-    // Skips validating the document itself (a test does) and compiles validators on first use.
+    // Does not validate the document itself, which the linter has done, and compiles validators on first use.
     quick: true,
     ajvOpts: ajvOptions,
     handlers: hooks,

@@ -33,7 +33,9 @@ type Filled<Id extends OperationId> =
 
 /** What a handler returns: the success without the fields that the HTTP layer fills in. */
 export type Answer<Id extends OperationId> =
-  Success<Id> extends { readonly success: true } ? Omit<Success<Id>, Filled<Id>> : Success<Id>;
+  Success<Id> extends { readonly success: true }
+    ? Omit<Success<Id>, Filled<Id>> & { readonly [Field in Filled<Id>]?: never }
+    : Success<Id>;
 
 export interface TargetCall extends Call {
   /** Parsed, and in a region that the service may work in. */
