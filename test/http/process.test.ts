@@ -27,7 +27,7 @@ async function sendHalf(port: number): Promise<{ socket: Socket; finish(): void;
   return { socket, finish: () => socket.write("}"), answer };
 }
 
-describe("the process", () => {
+describe("the process", { timeout: 60_000 }, () => {
   it("refuses to start with wrong settings, names them all, and shows no value that could be secret", async () => {
     await using service = startServiceProcess({
       PORT: "http",
@@ -75,7 +75,7 @@ describe("the process", () => {
   });
 });
 
-describe("the process that is told to stop", () => {
+describe("the process that is told to stop", { timeout: 60_000 }, () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     it(`ends at once on ${signal} when nothing runs, idle connections notwithstanding`, async () => {
       await using service = startServiceProcess(quick);
@@ -130,7 +130,7 @@ describe("the process that is told to stop", () => {
   });
 });
 
-describe("the process in trouble", () => {
+describe("the process in trouble", { timeout: 60_000 }, () => {
   const onSignal = (code: string) => ["--import", `data:text/javascript,process.on("SIGUSR2",()=>{${code}})`];
 
   it("survives a rejection that nobody handled, and logs it", async () => {
