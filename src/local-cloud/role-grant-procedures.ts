@@ -34,7 +34,7 @@ BEGIN
     SELECT FROM unnest(roles) AS granted, pg_roles AS reached
     WHERE pg_has_role(granted::name, reached.oid, 'MEMBER')
       AND (reached.rolsuper OR reached.rolreplication OR reached.rolbypassrls
-        OR starts_with(reached.rolname, 'pg_')
+        OR starts_with(reached.rolname, 'pg_') AND reached.rolname <> 'pg_database_owner'
           AND reached.rolname <> ALL (ARRAY[${predefined.map(escapeLiteral).join(", ")}]
             || (SELECT array_agg(r.rolname::text) FROM pg_roles r WHERE pg_has_role('pg_monitor', r.oid, 'MEMBER'))))
   ) THEN

@@ -23,6 +23,9 @@ export interface Applied<T> extends Decision<T> {
 const attempts = 5;
 const firstPauseMs = 50;
 
+/** A lock that was not to be had for long is not waited for again and again. */
+const retryForMs = 10_000;
+
 /** 40001, 40P01 and 55P03: another transaction was in the way. */
 const retryable: ReadonlySet<string> = new Set([
   sqlstate.serializationFailure,
@@ -67,6 +70,7 @@ export async function applyDecision<T>(
   target: Target,
   decide: Decide<T>,
 ): Promise<Applied<T>> {
+  const giveUpAt = performance.now() + retryForMs;
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await context.pools.withSession(
@@ -75,7 +79,8 @@ export async function applyDecision<T>(
         (session) => applyOnce(session, decide),
       );
     } catch (error) {
-      if (attempt === attempts || !mayRetry(error)) throw databaseError(error, "the change");
+      if (attempt === attempts || performance.now() > giveUpAt || !mayRetry(error))
+        throw databaseError(error, "the change");
       call.log.info("another transaction was in the way; the change starts anew", { attempt, error });
       await sleep(firstPauseMs * 2 ** attempt * Math.random(), undefined, { signal: call.signal });
     }

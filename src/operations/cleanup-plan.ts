@@ -8,7 +8,7 @@ import {
   readDefaultAclEntries,
   readHoldings,
 } from "../postgres/holdings.ts";
-import { readMemberships, readRoles } from "../postgres/role-catalog.ts";
+import { type Membership, readMemberships, readRoles } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import {
   changeOwner,
@@ -18,7 +18,7 @@ import {
   revokeDefaults,
 } from "../postgres/statements/ownership.ts";
 import type { Decision } from "./apply.ts";
-import { planRowRevocations } from "./memberships.ts";
+import { planRowRevocations, type Revocations } from "./memberships.ts";
 
 export interface CleanupCounts {
   readonly ownershipTransferred: number;
@@ -30,8 +30,8 @@ export interface CleanupScope {
   readonly user: string;
   /** Only what lies in this schema of the target's database. */
   readonly schema?: string;
-  /** Memberships belong to the instance: they end with the first database. */
-  readonly memberships: boolean;
+  /** Whether memberships and shared objects, which belong to the instance, are dealt with here: once, in the first database. */
+  readonly instanceToo: boolean;
 }
 
 interface Present {
@@ -44,17 +44,19 @@ interface Present {
 /** What frees a user of everything that it owns and holds in one database. */
 export async function decideCleanup(session: Session, scope: CleanupScope): Promise<Decision<CleanupCounts>> {
   const present = await readPresent(session, scope);
-  const memberships = scope.memberships ? await planMemberships(session, scope) : [];
+  const memberships = await planMemberships(session, scope);
   const { reachable, warnings } = leaveUnreachable(session, scope, present);
   assertActsFor(session, scope.user, reachable);
   const statements = await planStatements(session, scope, reachable, warnings.length > 0);
   return {
-    statements: [...memberships, ...statements],
-    warnings,
+    statements: [...memberships.statements, ...statements],
+    warnings: [...warnings, ...memberships.stuck.map((row) => keepsMembership(session, row))],
     result: {
       ownershipTransferred: reachable.owned.length,
       permissionsRevoked:
-        reachable.granted.length + reachable.defaults.length + memberships.filter(isRevocation).length,
+        reachable.granted.length +
+        reachable.defaults.length +
+        memberships.statements.filter(isRevocation).length,
       objectsDropped: 0,
     },
   };
@@ -66,7 +68,8 @@ async function readPresent(session: Session, scope: CleanupScope): Promise<Prese
   const { user, schema } = scope;
   const inScope = (one: { readonly schema: string | null }): boolean =>
     schema === undefined || one.schema === schema;
-  const holdings = (await readHoldings(session, user)).filter(inScope);
+  const all = (await readHoldings(session, user)).filter((one) => scope.instanceToo || !one.shared);
+  const holdings = all.filter(inScope);
   const defaults = (await readDefaultAclEntries(session, user)).filter(inScope);
   const objects = holdings.filter((one) => one.catalog !== "pg_default_acl");
   const owners = holdings.flatMap((one) => [one.owner, one.schemaOwner ?? ""]);
@@ -168,7 +171,8 @@ function rightsNeeded(session: Session, scope: CleanupScope, present: Present): 
 }
 
 /** Memberships but for those that Cloud SQL keeps for its own ends (cloudsqliamuser and its like). */
-async function planMemberships(session: Session, scope: CleanupScope): Promise<Statement[]> {
+async function planMemberships(session: Session, scope: CleanupScope): Promise<Revocations> {
+  if (!scope.instanceToo) return { statements: [], stuck: [] };
   const rows = await readMemberships(session, { members: [scope.user] });
   const own = rows.filter((row) => !row.role.startsWith("cloudsql"));
   if (scope.schema === undefined) return planRowRevocations(session, own);
@@ -181,4 +185,11 @@ async function planMemberships(session: Session, scope: CleanupScope): Promise<S
     return mark !== undefined && mark.schema === scope.schema && mark.database === session.target.database;
   });
   return planRowRevocations(session, inSchema);
+}
+
+function keepsMembership(session: Session, row: Membership): string {
+  return (
+    `${row.member} stays a member of ${row.role}: ${row.grantor} granted that, and ${session.user} may not act for ` +
+    `${row.grantor}. It ends when the user is deleted.`
+  );
 }

@@ -60,7 +60,7 @@ export async function cleanupUser(
   });
   const databases = [target.database, ...names.result.filter((name) => name !== target.database)];
   const cleanups = databases.map((database, at): Cleanup => {
-    const scope = { user, memberships: at === 0, ...(schema === undefined ? {} : { schema }) };
+    const scope = { user, instanceToo: at === 0, ...(schema === undefined ? {} : { schema }) };
     return { target: inDatabase(target, database), decide: (session) => decideCleanup(session, scope) };
   });
   const planned: Decision<CleanupCounts>[] = [];

@@ -157,7 +157,8 @@ const planAssignment: Plans = async (session, role, user) => {
 
 const planRevocation: Plans = async (session, role, user) => {
   const rows = await readMemberships(session, { roles: [role.name], members: [user.name] });
-  const revocations = await planRowRevocations(session, rows);
+  const { statements: revocations, stuck } = await planRowRevocations(session, rows);
+  if (stuck.length > 0) throw cannotRevoke(session, stuck);
   const coverage =
     rows.length === 0 ? emptyPlan : await planCreatorChange(session, role.name, user.name, "revoked");
   const warnings = rows.length === 0 ? await otherWays(session, role.name, user.name) : [];
@@ -168,58 +169,66 @@ const planRevocation: Plans = async (session, role, user) => {
   };
 };
 
+/** Statements that end memberships, and the rows that the admin cannot end. */
+export interface Revocations {
+  readonly statements: readonly Statement[];
+  readonly stuck: readonly Membership[];
+}
+
 /**
- * From 16 on a membership has a row per grantor, and REVOKE ends the row of one: all of them are revoked, or none.
- * Another grantor's row takes that grantor's rights.
+ * From 16 on a membership has a row per grantor, REVOKE ends the row of one, and another grantor's row takes that
+ * grantor's rights: a superuser's row stays.
  */
 export async function planRowRevocations(
   session: Session,
   rows: readonly Membership[],
-): Promise<Statement[]> {
-  const { versionNum, user, target } = session;
-  const revoke = (row: Membership): Statement =>
-    revokeMembership({
-      database: target.database,
-      versionNum,
-      role: row.role,
-      member: row.member,
-      grantor: row.grantor,
-    });
+): Promise<Revocations> {
+  const { versionNum, user } = session;
   if (versionNum < membershipOptionsSince) {
-    if (rows.length > 0) await assertGrantable(session, ...rows.map((row) => row.role));
-    return rows.map(revoke);
+    const grantable = await readGrantable(
+      session,
+      rows.map((row) => row.role),
+    );
+    const may = rows.filter((row) => grantable.has(row.role));
+    return {
+      statements: may.map((row) => revokeRow(session, row)),
+      stuck: rows.filter((row) => !may.includes(row)),
+    };
   }
   const others = [...new Set(rows.map((row) => row.grantor).filter((grantor) => grantor !== user))];
   const authority = await readAuthority(session, others);
-  const stuck = rows.filter(
-    (row) => row.grantor !== user && (authority.get(row.grantor) ?? "refused") === "refused",
-  );
-  if (stuck.length > 0) throw cannotRevoke(session, stuck.map(revoke), stuck);
-  const taken = await planTaking(session, others, authority);
-  return [...taken.take, ...rows.map(revoke), ...taken.giveBack];
+  const isStuck = (row: Membership): boolean =>
+    row.grantor !== user && (authority.get(row.grantor) ?? "refused") === "refused";
+  const revocable = rows.filter((row) => !isStuck(row));
+  const grantors = revocable.map((row) => row.grantor).filter((grantor) => grantor !== user);
+  const taken = await planTaking(session, grantors, authority);
+  const revocations = revocable.map((row) => revokeRow(session, row));
+  return { statements: [...taken.take, ...revocations, ...taken.giveBack], stuck: rows.filter(isStuck) };
 }
 
-function cannotRevoke(
-  session: Session,
-  statements: readonly Statement[],
-  rows: readonly Membership[],
-): ServiceError {
+function revokeRow(session: Session, row: Membership): Statement {
+  const { versionNum, target } = session;
+  const { role, member, grantor } = row;
+  return revokeMembership({ database: target.database, versionNum, role, member, grantor });
+}
+
+/** All rows of a membership are ended or none: with one left, the user would still hold the role. */
+function cannotRevoke(session: Session, rows: readonly Membership[]): ServiceError {
   const who = [...new Set(rows.map((row) => row.grantor))].join(", ");
   const because = `${who} granted it, and ${session.user} may not act for ${who}`;
   return new ServiceError("conflict", `The membership cannot be ended: ${because}.`, {
     details: {
       because,
       grantors: rows.map((row) => row.grantor),
-      run_as_grantor: statements.map((s) => s.preview),
+      run_as_grantor: rows.map((row) => revokeRow(session, row).preview),
     },
   });
 }
 
-async function assertGrantable(session: Session, ...names: string[]): Promise<void> {
-  const grantable = await readGrantable(session, names);
-  const missing = names.filter((name) => !grantable.has(name));
-  if (missing.length === 0) return;
-  const because = `${session.user} has no ADMIN OPTION on ${missing.join(", ")}`;
+async function assertGrantable(session: Session, role: string): Promise<void> {
+  const grantable = await readGrantable(session, [role]);
+  if (grantable.has(role)) return;
+  const because = `${session.user} has no ADMIN OPTION on ${role}`;
   throw new ServiceError("conflict", `The membership cannot be changed: ${because}.`, {
     details: { because },
   });

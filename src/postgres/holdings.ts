@@ -16,6 +16,8 @@ export interface Holding {
   readonly schemaOwner: string | null;
   /** It follows the owner of a table (a serial column's sequence), and can't be given away by itself. */
   readonly follows: boolean;
+  /** It belongs to the instance (a database, a tablespace), not to the session's database. */
+  readonly shared: boolean;
 }
 
 /**
@@ -32,7 +34,8 @@ export async function readHoldings(session: Session, role: string): Promise<Hold
             pg_get_userbyid(coalesce(sn.nspowner, n.nspowner, dn.nspowner))::text AS "schemaOwner",
             EXISTS (SELECT FROM pg_depend q
                      WHERE c.relkind = 'S' AND q.classid = s.classid AND q.objid = s.objid
-                       AND q.refclassid = 'pg_class'::regclass AND q.deptype IN ('a', 'i')) AS follows
+                       AND q.refclassid = 'pg_class'::regclass AND q.deptype IN ('a', 'i')) AS follows,
+            s.dbid = 0 AS shared
        FROM pg_shdepend s
        JOIN pg_roles r ON r.oid = s.refobjid AND r.rolname::text = $1::text
       CROSS JOIN LATERAL pg_identify_object(s.classid, s.objid, 0) i

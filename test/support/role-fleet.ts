@@ -4,6 +4,8 @@ import type { Major } from "../../src/local-cloud/postgres-binaries.ts";
 import type { PostgresServer } from "../../src/local-cloud/postgres-server.ts";
 import { silentLog } from "../../src/log.ts";
 import type { Call, Context } from "../../src/operations/context.ts";
+import type { ClosablePools } from "../../src/postgres/pools.ts";
+import type { Pools } from "../../src/postgres/session.ts";
 import { createMemoryRegistry, type MemoryRegistry } from "./memory-registry.ts";
 import { createTestPools, testTarget } from "./pools.ts";
 import { startServers, withClient } from "./postgres.ts";
@@ -15,6 +17,8 @@ export type Mode = "permissive" | "strict";
 export interface RoleFleet {
   readonly context: Context;
   readonly registry: MemoryRegistry;
+  /** The context of another process on the same servers: pools and queues of its own, the same registry. */
+  otherProcess(): Context;
   call(operation?: string): Call;
   server(major: Major): PostgresServer;
   /** Makes a database (as the Admin API does) and runs SQL in it as the superuser. */
@@ -29,7 +33,7 @@ export interface RoleFleet {
 export async function startRoleFleet(mode: Mode, wanted: readonly Major[] = majors): Promise<RoleFleet> {
   const started = await startServers(wanted, mode);
   const servers = new Map(started.map((server) => [`pg${server.major}`, server]));
-  const pools = createTestPools(Object.fromEntries(servers));
+  const allPools: ClosablePools[] = [];
   const registry = createMemoryRegistry();
   const find = (name: string): PostgresServer => {
     const found = servers.get(name);
@@ -37,12 +41,19 @@ export async function startRoleFleet(mode: Mode, wanted: readonly Major[] = majo
     return found;
   };
   const url = (target: Target): string => find(target.instance).superuserUrl(target.database);
+  const contextOn = (pools: Pools): Context => ({
+    pools,
+    registry,
+    settings: { adminUser: "postgres", validateIamUsers: true, healthCheckTimeoutMs: 5_000 },
+  });
+  const otherProcess = (): Context => {
+    const pools = createTestPools(Object.fromEntries(servers), { settings: { lockTimeoutMs: 500 } });
+    allPools.push(pools);
+    return contextOn(pools);
+  };
   return {
-    context: {
-      pools,
-      registry,
-      settings: { adminUser: "postgres", validateIamUsers: true, healthCheckTimeoutMs: 5_000 },
-    },
+    context: otherProcess(),
+    otherProcess,
     registry,
     call: (operation = "test") => ({
       operation,
@@ -68,7 +79,7 @@ export async function startRoleFleet(mode: Mode, wanted: readonly Major[] = majo
         await client.query(keep === undefined ? "ROLLBACK" : "COMMIT");
       }),
     async stop() {
-      await pools.close();
+      await Promise.all(allPools.map((pools) => pools.close()));
       await Promise.all([...servers.values()].map((server) => server.stop()));
     },
   };
