@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { STATUS_CODES } from "node:http";
 import { problemType } from "./problem.ts";
+import { newRequestId } from "./request-id.ts";
 
 const statuses: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
@@ -12,7 +12,7 @@ const statuses: Readonly<Record<string, number>> = {
 export function rawProblem(code: string | undefined): string {
   const status = statuses[code ?? ""] ?? 400;
   const title = STATUS_CODES[status] ?? "Bad Request";
-  const requestId = randomBytes(16).toString("hex");
+  const requestId = newRequestId();
   const message = `This is no HTTP request that can be read (${title})`;
   const body = JSON.stringify({
     type: "/docs#validation_error",
