@@ -113,10 +113,13 @@ function join(client: Duplex, server: Socket, filter: SessionFilter | undefined)
     if (server.readableEnded) linger(client);
     else client.destroy();
   });
-  client.once("close", () => server.destroy());
+  client.once("close", () => {
+    if (client.readableEnded) linger(server);
+    else server.destroy();
+  });
 }
 
-/** Closes a stream that we have ended, when its other side does not, after all was sent. */
+/** Closes a stream that was ended here, when its other side does not end it, after all was sent. */
 function linger(stream: Duplex): void {
   const close = () => setTimeout(() => stream.destroy(), LINGER_MS).unref();
   if (stream.writableFinished) close();

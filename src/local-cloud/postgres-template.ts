@@ -123,7 +123,12 @@ async function bootstrap(
     dataDirectory,
     runDirectory,
     serverUser,
-    settings: { fsync: "off", listen_addresses: "", allow_system_table_mods: "on" },
+    settings: {
+      fsync: "off",
+      listen_addresses: "",
+      allow_system_table_mods: "on",
+      dynamic_shared_memory_type: "mmap",
+    },
   });
   try {
     const password = await readSuperuserPassword(dataDirectory);

@@ -163,6 +163,17 @@ for (const major of [16, 17, 18] as const) {
       });
     });
 
+    it("grants the monitoring roles, and the role that owns the database, to a role of the admin's", async () => {
+      await asAdmin(async (client) => {
+        await client.query("CREATE ROLE operators");
+        await client.query("GRANT pg_monitor, cloudsqlsuperuser TO operators");
+        const { rows } = await client.query(
+          "SELECT pg_has_role('operators', 'pg_read_all_stats', 'MEMBER') AS has",
+        );
+        assert.deepEqual(rows, [{ has: true }]);
+      });
+    });
+
     it("cannot be called to run something else", async () => {
       await asAdmin(async (client) => {
         const call = (...parts: string[]) =>
