@@ -2,11 +2,11 @@
  * Bundles the service into dist/: main.js, and the Google clients in files of their own that are loaded on first use.
  * Nothing else is needed at run time, not even node_modules.
  *
- *   node scripts/build.ts
- *   node scripts/build.ts --compile-cache DIRECTORY   also fills it with V8's compiled code, for NODE_COMPILE_CACHE
+ *   node scripts/build.ts [--out DIRECTORY]
+ *     --compile-cache DIRECTORY   also fills it with V8's compiled code, for NODE_COMPILE_CACHE
  */
 import { execFileSync, spawn } from "node:child_process";
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -14,7 +14,10 @@ import { parseArgs } from "node:util";
 import { build, type Metafile, type Plugin } from "esbuild";
 
 const root = resolve(import.meta.dirname, "..");
-const dist = join(root, "dist");
+const { values } = parseArgs({
+  options: { out: { type: "string", default: join(root, "dist") }, "compile-cache": { type: "string" } },
+});
+const dist = resolve(values.out);
 
 /** For the CommonJS packages in the bundle, which expect these three. */
 const banner = `import { createRequire as bundleRequire } from "node:module";
@@ -66,7 +69,7 @@ async function bundle(): Promise<void> {
   const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: ["src/main.ts"],
-    outdir: "dist",
+    outdir: dist,
     bundle: true,
     splitting: true,
     platform: "node",
@@ -81,11 +84,19 @@ async function bundle(): Promise<void> {
     logLevel: "warning",
   });
   const intruders = findIntruders(metafile);
+  writePackageFile();
   if (intruders.length > 0) throw new Error(`Not for production:\n  ${intruders.join("\n  ")}`);
   const sizes = Object.entries(metafile.outputs).filter(([path]) => path.endsWith(".js"));
   const total = sizes.reduce((sum, [, { bytes }]) => sum + bytes, 0);
-  const main = metafile.outputs["dist/main.js"]?.bytes ?? 0;
-  say(`dist/main.js: ${mib(main)} MiB; all ${sizes.length} files: ${mib(total)} MiB`);
+  const main = sizes.find(([, output]) => output.entryPoint === "src/main.ts")?.[1].bytes ?? 0;
+  say(`${join(dist, "main.js")}: ${mib(main)} MiB; all ${sizes.length} files: ${mib(total)} MiB`);
+}
+
+/** Makes the bundle's files ES modules wherever the directory is put. */
+function writePackageFile(): void {
+  const { name, version, license } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const content = { name, version, license, private: true, type: "module" };
+  writeFileSync(join(dist, "package.json"), `${JSON.stringify(content, null, 2)}\n`);
 }
 
 function say(line: string): void {
@@ -115,6 +126,5 @@ async function fillCompileCache(directory: string): Promise<void> {
   say(`Compiled code is in ${directory}`);
 }
 
-const { values } = parseArgs({ options: { "compile-cache": { type: "string" } } });
 await bundle();
 if (values["compile-cache"] !== undefined) await fillCompileCache(values["compile-cache"]);
