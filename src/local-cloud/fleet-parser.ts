@@ -86,9 +86,9 @@ function parseInstance(projectId: string): (value: unknown, place: Place) => Fle
     const region = parseText(fields.region, at(place, "region"));
     checkTarget(projectId, region, name, place);
     const databasesAt = at(place, "databases");
-    const named = parseList(fields.databases ?? [], databasesAt, parseDatabase);
+    const named = parseList(withDefault(fields.databases, []), databasesAt, parseDatabase);
     refuseRepeated(named, (index) => at(databasesAt, index));
-    const users = parseList(fields.users ?? [], at(place, "users"), parseUser);
+    const users = parseList(withDefault(fields.users, []), at(place, "users"), parseUser);
     refuseRepeated(
       users.map(({ role }) => role),
       (index) => at(at(at(place, "users"), index), "name"),
@@ -96,12 +96,15 @@ function parseInstance(projectId: string): (value: unknown, place: Place) => Fle
     return {
       name,
       region,
-      major: parseVersion(fields.version ?? 17, at(place, "version")),
-      mode: parseChoice(fields.mode ?? "permissive", at(place, "mode"), ["permissive", "strict"]),
-      secret: parseChoice(fields.secret ?? "regional", at(place, "secret"), ["regional", "global"]),
+      major: parseVersion(withDefault(fields.version, 17), at(place, "version")),
+      mode: parseChoice(withDefault(fields.mode, "permissive"), at(place, "mode"), ["permissive", "strict"]),
+      secret: parseChoice(withDefault(fields.secret, "regional"), at(place, "secret"), [
+        "regional",
+        "global",
+      ]),
       databases: named.filter((database) => database !== "postgres"),
       users,
-      sql: parseSql(fields.sql ?? {}, at(place, "sql"), ["postgres", ...named]),
+      sql: parseSql(withDefault(fields.sql, {}), at(place, "sql"), ["postgres", ...named]),
     };
   };
 }
@@ -136,7 +139,7 @@ function parseDatabase(value: unknown, place: Place): string {
 function parseUser(value: unknown, place: Place): FleetUser {
   const fields = parseObject(value, place, ["name", "type", "password"]);
   const name = parseText(fields.name, at(place, "name"));
-  const type = parseChoice(fields.type ?? "BUILT_IN", at(place, "type"), userTypes);
+  const type = parseChoice(withDefault(fields.type, "BUILT_IN"), at(place, "type"), userTypes);
   const role = name === "" ? "" : parseRole(name, type, at(place, "name"));
   if (fields.password === undefined) return { name, role, type };
   if (type !== "BUILT_IN") fault(at(place, "password"), "only a BUILT_IN user has a password");
@@ -218,4 +221,9 @@ function distinct(faults: readonly FieldFault[]): FieldFault[] {
   return faults.filter(
     (each, index) => faults.findIndex(({ pointer }) => pointer === each.pointer) === index,
   );
+}
+
+/** A null is a value, and a wrong one. */
+function withDefault(value: unknown, fallback: unknown): unknown {
+  return value === undefined ? fallback : value;
 }

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { type AuthTypes, Connector, type IpAddressTypes } from "@google-cloud/cloud-sql-connector";
-import { Client } from "pg";
 import { type AccessTokens, createAccessTokens } from "../../src/local-cloud/access-tokens.ts";
 import type { FleetInstance } from "../../src/local-cloud/fleet-parser.ts";
 import { type LocalInstance, startLocalInstance } from "../../src/local-cloud/local-instance.ts";
 import { type SqlAdminApi, startSqlAdminApi } from "../../src/local-cloud/sql-admin-api.ts";
-import { tokenClient } from "../support/token-client.ts";
+import { connectAs } from "../support/connect-as.ts";
 import { until } from "../support/until.ts";
 
 const alice = { name: "alice@example.com", role: "alice@example.com", type: "CLOUD_IAM_USER" } as const;
@@ -92,30 +90,15 @@ interface ConnectOptions {
 }
 
 /** Connects through Google's connector; `as` is the principal of an IAM login. */
-async function connect(options: ConnectOptions): Promise<{ client: Client; end(): Promise<void> }> {
-  const connector = new Connector({
-    sqlAdminAPIEndpoint: api.url,
-    auth: tokenClient(tokens.issue(options.as ?? "manager@demo-project.iam.gserviceaccount.com").token),
+function connect({ as, user, password, instanceName = "orders-db" }: ConnectOptions) {
+  return connectAs({
+    endpoint: api.url,
+    token: tokens.issue(as ?? "manager@demo-project.iam.gserviceaccount.com").token,
+    connectionName: `demo-project:europe-west1:${instanceName}`,
+    user,
+    database: "orders",
+    password,
   });
-  const stream = await connector.getOptions({
-    instanceConnectionName: `demo-project:europe-west1:${options.instanceName ?? "orders-db"}`,
-    ipType: "PRIVATE" as IpAddressTypes,
-    authType: (options.as === undefined ? "PASSWORD" : "IAM") as AuthTypes,
-  });
-  const { user, password } = options;
-  const client = new Client({ ...stream, user, ...(password ? { password } : {}), database: "orders" });
-  client.on("error", () => {});
-  const end = async () => {
-    await client.end();
-    connector.close();
-  };
-  try {
-    await client.connect();
-    return { client, end };
-  } catch (error) {
-    connector.close();
-    throw error;
-  }
 }
 
 async function currentUser(options: ConnectOptions): Promise<string> {
