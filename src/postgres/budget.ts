@@ -6,6 +6,8 @@ export interface Wish {
   readonly since: number;
   /** May use the connections that are kept back. */
   readonly healthCheck: boolean;
+  /** Connections that the pool has, with those that it is opening. */
+  held(): number;
   /** A slot is free and now belongs to the wish. */
   grant(): void;
 }
@@ -44,10 +46,25 @@ export interface Budget {
   exceeded(instance: string): boolean;
   /** The same, with those that are being opened. */
   overdrawn(instance: string): boolean;
-  /** Whether a wish older than `before` waits for which no connection is being closed yet. */
-  owes(instance: string, before: number): boolean;
+  /** Whether anybody waits for a slot. */
+  hasWishes(): boolean;
+  /**
+   * Whether a pool that could use a connection itself should hand it over: another needs it more (see
+   * `needsMore`), and no connection is being closed for that one yet.
+   */
+  owes(instance: string, owner: Owner): boolean;
   /** Closes idle connections for the wishes that wait. */
   reclaim(): void;
+}
+
+/** A pool with a connection that its own next borrower could use. */
+export interface Owner {
+  readonly now: number;
+  /** Since when its next borrower waits. */
+  readonly since: number;
+  readonly held: number;
+  /** Since when the connection is open and of use to the pool. */
+  readonly openedAt: number;
 }
 
 interface Account {
@@ -99,9 +116,10 @@ export function createBudget(options: BudgetOptions): Budget {
     for (;;) {
       let best: { account: Account; wish: Wish } | undefined;
       for (const account of accounts.values()) {
-        const wish = account.wishes.find((candidate) => fits(account, candidate.healthCheck));
-        if (wish !== undefined && (best === undefined || wish.since < best.wish.since))
-          best = { account, wish };
+        for (const wish of account.wishes) {
+          if (!fits(account, wish.healthCheck)) continue;
+          if (best === undefined || comesBefore(wish, best.wish)) best = { account, wish };
+        }
       }
       if (best === undefined) return;
       best.account.wishes.splice(best.account.wishes.indexOf(best.wish), 1);
@@ -192,23 +210,52 @@ export function createBudget(options: BudgetOptions): Budget {
       const account = accounts.get(instance);
       return account !== undefined && account.used - account.closing > limitOf(account);
     },
-    owes(instance, before) {
+    hasWishes() {
+      for (const account of accounts.values()) if (account.wishes.length > 0) return true;
+      return false;
+    },
+    owes(instance, owner) {
       const account = accounts.get(instance);
-      if (account !== undefined && olderWishes(account, before) > account.closing) return true;
+      if (account !== undefined && needs(account, owner) > account.closing) return true;
       if (total.used < options.totalLimit) return false;
-      let older = 0;
-      for (const each of accounts.values()) older += olderWishes(each, before);
-      return older > total.closing;
+      let count = 0;
+      for (const each of accounts.values()) count += needs(each, owner);
+      return count > total.closing;
     },
     reclaim: reclaimForWishes,
   };
 }
 
-function olderWishes(account: Account, before: number): number {
+/** The pool that has least comes first; among equals, whoever waits longest. */
+function comesBefore(wish: Wish, other: Wish): boolean {
+  const difference = wish.held() - other.held();
+  return difference < 0 || (difference === 0 && wish.since < other.since);
+}
+
+/** Wishes that need a connection more than its owner does. */
+function needs(account: Account, owner: Owner): number {
   let count = 0;
-  for (const wish of account.wishes) {
-    if (wish.since >= before) break;
-    count += 1;
-  }
+  for (const wish of account.wishes) if (needsMore(wish, owner)) count += 1;
   return count;
+}
+
+/**
+ * Moving a connection costs closing one and opening another. So a wish must have waited for a while, and a new
+ * connection serves its own pool for as long; else connections would only be moved, and serve nobody.
+ */
+const handOverAfterMs = 25;
+/** How long databases that have one connection each keep it before they give way to one that has none. */
+const rotateAfterMs = 100;
+/** From then on only the order of arrival counts. */
+const orderAfterMs = 1_000;
+
+/** A pool is served by its own connections; one is moved to level out what pools have, or to let everybody have a turn. */
+export function needsMore(wish: Pick<Wish, "since" | "held">, owner: Owner): boolean {
+  const waitedMs = owner.now - wish.since;
+  const servedMs = owner.now - owner.openedAt;
+  if (Math.min(waitedMs, servedMs) < handOverAfterMs) return false;
+  if (waitedMs > orderAfterMs && wish.since < owner.since) return true;
+  const theirs = wish.held();
+  if (theirs === 0 && owner.held === 1) return Math.min(waitedMs, servedMs) >= rotateAfterMs;
+  return theirs + 1 < owner.held || (theirs === 0 && owner.held > 1);
 }

@@ -24,6 +24,7 @@ export interface ConnectionOptions {
   readonly backendKey: BackendKey | undefined;
   readonly applicationName: string;
   /** On the pool's clock. */
+  readonly openedAt: number;
   readonly expiresAt: number;
 }
 
@@ -33,6 +34,7 @@ export interface Connection {
   readonly versionNum: number;
   readonly user: string;
   readonly backendKey: BackendKey | undefined;
+  readonly openedAt: number;
   readonly expiresAt: number;
   /** Since when it lies idle, on the pool's clock; kept by the pool. */
   idleSince: number;
@@ -151,6 +153,7 @@ export function wrapClient(options: ConnectionOptions): Connection {
     versionNum: options.versionNum,
     user: options.user,
     backendKey: options.backendKey,
+    openedAt: options.openedAt,
     expiresAt: options.expiresAt,
     idleSince: 0,
     applicationName: options.applicationName,

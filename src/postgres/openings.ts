@@ -54,7 +54,7 @@ export function createOpenings(options: OpeningsOptions): Openings {
       wishes.splice(wishes.indexOf(withdraw), 1);
       start();
     };
-    const withdraw = budget.await({ instance, since, healthCheck, grant });
+    const withdraw = budget.await({ instance, since, healthCheck, grant, held: () => live() + connecting });
     wishes.push(withdraw);
   }
 

@@ -67,8 +67,6 @@ export interface Pool {
 
 /** How long an overflow connection waits for its next borrower. */
 const overflowIdleMs = 1_000;
-/** How long other databases wait before this one hands over a connection that its own borrowers could use. */
-const handOverAfterMs = 25;
 const cleanTimeoutMs = 5_000;
 const checkTimeoutMs = 2_000;
 const defaultCheckAfterIdleMs = 30_000;
@@ -193,8 +191,10 @@ export function createPool(options: PoolOptions): Pool {
     if (waiter === undefined) {
       connection.idleSince = now;
       idle.push(connection);
-      if (budget.owes(instance, now)) budget.reclaim();
-    } else if (budget.owes(instance, Math.min(waiter.since, now - handOverAfterMs))) {
+      if (budget.hasWishes()) budget.reclaim();
+    } else if (
+      budget.owes(instance, { now, since: waiter.since, held: live(), openedAt: connection.openedAt })
+    ) {
       retire(connection);
     } else {
       lent.add(connection);

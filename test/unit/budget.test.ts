@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createBudget } from "../../src/postgres/budget.ts";
+import { createBudget, needsMore } from "../../src/postgres/budget.ts";
 
 interface Setup {
   readonly totalLimit?: number;
@@ -30,9 +30,9 @@ function makeBudget({ totalLimit = 100, instanceLimit = 3, idle = {} }: Setup = 
       budget.connected(instance);
     }
   };
-  const wish = (instance: string, name: string, since: number, healthCheck = false) =>
+  const wish = (instance: string, name: string, since: number, held = 0) =>
     budget.await({
-      ...{ instance, since, healthCheck },
+      ...{ instance, since, healthCheck: false, held: () => held },
       grant() {
         granted.push(name);
         budget.connected(instance);
@@ -129,22 +129,53 @@ describe("the budget", () => {
     for (let i = 0; i < 3; i++) assert.equal(budget.take("small", false), true);
   });
 
-  it("owes a connection to older wishes for which none is being closed", () => {
-    const { budget, take, wish } = makeBudget();
+  it("grants a slot to the pool that has least, before the one that waits longest", () => {
+    const { budget, take, wish, granted } = makeBudget();
     take("a", 3);
-    wish("a", "one", 10);
-    assert.equal(budget.owes("a", 10), false);
-    assert.equal(budget.owes("a", 11), true);
+    wish("a", "older, has one", 10, 1);
+    wish("a", "newer, has none", 20, 0);
+    budget.release("a", "open");
+    budget.release("a", "open");
+    assert.deepEqual(granted, ["newer, has none", "older, has one"]);
+  });
+
+  it("owes a connection to a wish that needs it more, unless one is being closed for it", () => {
+    const { budget, take, wish } = makeBudget();
+    const owner = { now: 1_000, since: 990, held: 3, openedAt: 0 };
+    take("a", 3);
+    assert.equal(budget.hasWishes(), false);
+    wish("a", "one", 900);
+    assert.equal(budget.hasWishes(), true);
+    assert.equal(budget.owes("a", owner), true);
+    assert.equal(budget.owes("b", owner), false);
     budget.closing("a");
-    assert.equal(budget.owes("a", 11), false);
-    assert.equal(budget.owes("b", 11), false);
+    assert.equal(budget.owes("a", owner), false);
   });
 
   it("owes a connection to another instance's wish when the total is spent", () => {
     const { budget, take, wish } = makeBudget({ totalLimit: 3 });
     take("a", 3);
-    wish("b", "one", 10);
-    assert.equal(budget.owes("a", 11), true);
+    wish("b", "one", 900);
+    assert.equal(budget.owes("a", { now: 1_000, since: 990, held: 3, openedAt: 0 }), true);
+  });
+
+  it("moves a connection to level out what pools have, or to give everybody a turn", () => {
+    const ask = (waitedMs: number, theirs: number, held: number, ownWaitedMs = 10, servedMs = 5_000) =>
+      needsMore(
+        { since: 10_000 - waitedMs, held: () => theirs },
+        { now: 10_000, since: 10_000 - ownWaitedMs, held, openedAt: 10_000 - servedMs },
+      );
+    assert.equal(ask(24, 0, 5), false, "it has hardly waited");
+    assert.equal(ask(26, 0, 5), true);
+    assert.equal(ask(26, 0, 2), true);
+    assert.equal(ask(26, 1, 2), false, "nothing is gained");
+    assert.equal(ask(26, 1, 3), true);
+    assert.equal(ask(26, 0, 1), false, "one each: not yet");
+    assert.equal(ask(100, 0, 1), true, "one each: the next one's turn");
+    assert.equal(ask(1_001, 4, 1), true, "it waited far too long");
+    assert.equal(ask(1_001, 4, 1, 2_000), false, "but less than the owner's own");
+    assert.equal(ask(5_000, 0, 5, 10, 24), false, "a new connection serves its own pool first");
+    assert.equal(ask(5_000, 0, 1, 9_000, 99), false, "and for longer when it is the only one");
   });
 
   it("shrinks under a cap, says what is too much, and grows again when it is lifted", () => {
