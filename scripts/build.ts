@@ -6,7 +6,7 @@
  *     --compile-cache DIRECTORY   also fills it with V8's compiled code, for NODE_COMPILE_CACHE
  */
 import { execFileSync, spawn } from "node:child_process";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -65,7 +65,8 @@ function findIntruders(metafile: Metafile): string[] {
 }
 
 async function bundle(): Promise<void> {
-  rmSync(dist, { recursive: true, force: true });
+  if (dist === join(root, "dist")) rmSync(dist, { recursive: true, force: true });
+  else if (existsSync(dist) && readdirSync(dist).length > 0) throw new Error(`${dist} is not empty`);
   const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: ["src/main.ts"],

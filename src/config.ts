@@ -97,6 +97,7 @@ function poolSettings(values: Values) {
     retryAttempts: values.CONNECTION_RETRY_ATTEMPTS,
     idleTimeoutMs: values.CONNECTION_IDLE_TIMEOUT,
     maxLifetimeMs: values.CONNECTION_MAX_LIFETIME,
+    checkAfterIdleMs: values.HEALTH_CHECK_INTERVAL,
     statementTimeoutMs: values.STATEMENT_TIMEOUT,
     lockTimeoutMs: values.LOCK_TIMEOUT,
     idleInTransactionTimeoutMs: values.IDLE_IN_TRANSACTION_TIMEOUT,
