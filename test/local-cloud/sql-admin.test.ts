@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { Client } from "pg";
 import { type AccessTokens, createAccessTokens } from "../../src/local-cloud/access-tokens.ts";
 import type { FleetInstance } from "../../src/local-cloud/fleet-parser.ts";
 import { type LocalInstance, startLocalInstance } from "../../src/local-cloud/local-instance.ts";
@@ -291,17 +292,16 @@ test("one mutation at a time for an instance: the second is 409 operationInProgr
 });
 
 test("an operation goes from PENDING over RUNNING to DONE and is listed", async () => {
-  const answer = await call("POST", databases, { name: "observed" });
-  const seen = new Set([answer.body.status]);
-  await until(
-    async () => {
-      const { status } = (await call("GET", `operations/${answer.body.name}`)).body;
-      seen.add(status);
-      return status === "DONE";
-    },
-    { everyMs: 1 },
-  );
-  assert.deepEqual([...seen], ["PENDING", "RUNNING", "DONE"]);
+  const blocker = new Client({ connectionString: instance.server.superuserUrl() });
+  await blocker.connect();
+  await blocker.query("BEGIN; LOCK TABLE pg_authid IN EXCLUSIVE MODE");
+  const answer = await call("POST", users, { name: "observed", password: "x" });
+  assert.equal(answer.body.status, "PENDING");
+  const status = async () => (await call("GET", `operations/${answer.body.name}`)).body.status;
+  await until(async () => (await status()) === "RUNNING");
+  assert.equal((await call("POST", users, { name: "other", password: "x" })).status, 409);
+  await blocker.end();
+  await until(async () => (await status()) === "DONE");
   const list = (await call("GET", "operations?instance=orders-db&maxResults=1")).body;
   assert.equal(list.items[0].name, answer.body.name);
   assert.ok(list.nextPageToken);
