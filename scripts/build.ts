@@ -42,6 +42,24 @@ const withoutOptionalParts: Plugin = {
   },
 };
 
+/**
+ * A CommonJS package that is imported dynamically has only `default` in esbuild's output when that is split into
+ * files, while Node gives it named exports too: the names are taken from there.
+ * https://github.com/evanw/esbuild/issues/3245
+ */
+const namedExportsOfCommonJs: Plugin = {
+  name: "named-exports-of-commonjs",
+  setup(context) {
+    context.onLoad({ filter: /[/\\]src[/\\]google[/\\][^/\\]+\.ts$/ }, ({ path }) => ({
+      loader: "ts",
+      contents: readFileSync(path, "utf8").replaceAll(
+        /(?<!typeof )\bimport\(("[^".][^"]*")\)/g,
+        "import($1).then((module) => module.default ?? module)",
+      ),
+    }));
+  },
+};
+
 interface LockFile {
   readonly packages: Readonly<Record<string, { readonly dev?: boolean; readonly devOptional?: boolean }>>;
 }
@@ -81,7 +99,7 @@ async function bundle(): Promise<void> {
     sourcesContent: false,
     metafile: true,
     banner: { js: banner },
-    plugins: [withoutOptionalParts],
+    plugins: [withoutOptionalParts, namedExportsOfCommonJs],
     logLevel: "warning",
   });
   const intruders = findIntruders(metafile);

@@ -26,11 +26,15 @@ export interface ServiceProcess {
 /** Runs `node src/main.ts`, or another start file, with these settings and nothing of this process's environment but PATH. */
 export function startServiceProcess(
   settings: Readonly<Record<string, string>>,
-  options: { readonly nodeArguments?: readonly string[]; readonly start?: string } = {},
+  options: {
+    readonly nodeArguments?: readonly string[];
+    readonly start?: string;
+    readonly cwd?: string;
+  } = {},
 ): ServiceProcess {
-  const { nodeArguments = [], start = "src/main.ts" } = options;
+  const { nodeArguments = [], start = "src/main.ts", cwd = root } = options;
   const child = spawn(process.execPath, [...nodeArguments, start], {
-    cwd: root,
+    cwd,
     env: { PATH: process.env.PATH, ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });

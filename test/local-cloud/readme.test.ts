@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { promisify } from "node:util";
+import type { LocalCloud } from "../../src/local-cloud/cloud.ts";
+import { startTestCloud } from "../support/cloud.ts";
+import { type ServiceProcess, startServiceProcess } from "../support/service-process.ts";
+
+const root = join(import.meta.dirname, "../..");
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const commands = [...readme.matchAll(/^```bash\n([\s\S]*?)^```$/gm)].map(([, command = ""]) =>
+  command.trim(),
+);
+const run = promisify(execFile);
+
+interface Answer {
+  readonly success: boolean;
+  readonly [field: string]: unknown;
+}
+
+/** Runs a command of the README as it stands, but for the port. */
+async function runCommand(command: string, port: number): Promise<Answer> {
+  const { stdout } = await run("bash", ["-c", command.replaceAll("localhost:8080", `127.0.0.1:${port}`)]);
+  return JSON.parse(stdout);
+}
+
+function title(command: string): string {
+  const path = /localhost:8080([^\s?']+)/.exec(command)?.[1];
+  return /"dry_run": true/.test(command) ? `${path} as a dry run` : String(path);
+}
+
+describe("the README's commands, in their order", { timeout: 120_000 }, () => {
+  // The bundle runs where no node_modules is in reach: it must bring all that it needs, Google's clients included.
+  const bundle = mkdtempSync(join(tmpdir(), "bundle-"));
+  let cloud: LocalCloud;
+  let service: ServiceProcess;
+  let port: number;
+  const answers = new Map<string, Answer>();
+
+  function namesIn(answer: string, field: string): unknown[] {
+    const names = answers.get(answer)?.[field];
+    return Array.isArray(names) ? names : [];
+  }
+
+  before(async () => {
+    const built = run(process.execPath, [join(root, "scripts/build.ts"), "--out", bundle]);
+    cloud = await startTestCloud();
+    await built;
+    const settings = { ...cloud.settings, API_HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "INFO" };
+    service = startServiceProcess(settings, { start: join(bundle, "main.js"), cwd: bundle });
+    port = await service.port();
+  });
+
+  after(async () => {
+    await service?.[Symbol.asyncDispose]();
+    await cloud?.stop();
+    rmSync(bundle, { recursive: true });
+  });
+
+  it("are there for all fourteen operations", () => {
+    const paths = new Set(commands.map((command) => title(command).replace(" as a dry run", "")));
+    assert.equal(paths.size, 14);
+  });
+
+  for (const command of commands) {
+    it(`succeed: ${title(command)}`, async () => {
+      const answer = await runCommand(command, port);
+      assert.equal(answer.success, true, JSON.stringify(answer));
+      answers.set(title(command), answer);
+    });
+  }
+
+  it("did what the text around them says", () => {
+    assert.equal(answers.get("/schemas/create")?.created, true);
+    assert.equal(namesIn("/roles/initialize as a dry run", "roles_created").length, 6);
+    assert.deepEqual(answers.get("/roles/initialize")?.roles_skipped, []);
+    assert.equal(answers.get("/roles/status")?.roles_initialized, true);
+    assert.equal(answers.get("/roles/assign")?.changed, true);
+    assert.equal(answers.get("/roles/revoke")?.changed, true);
+    assert.equal(answers.get("/database/postgres-inheritance/grant")?.mode, "on_demand");
+    assert.equal(answers.get("/database/users/cleanup")?.ownership_transferred, true);
+    const roles = namesIn("/roles/list", "roles");
+    for (const [, role = ""] of readme.matchAll(/^\| `(orders_\w+)` \|/gm))
+      assert.ok(roles.includes(role), role);
+  });
+
+  it("left a service that ends in order", async () => {
+    service.child.kill("SIGTERM");
+    assert.equal(await service.exited, 0);
+    assert.deepEqual(
+      service.log().filter(({ severity }) => severity === "ERROR"),
+      [],
+    );
+    assert.equal(service.stderr(), "");
+  });
+});
