@@ -74,14 +74,17 @@ interface Requests {
 function trackRequests(server: Server): Requests {
   const running = new Set<ServerResponse>();
   let whenEmpty: (() => void) | undefined;
-  server.prependListener("request", (_request, response: ServerResponse) => {
+  const track = (_request: unknown, response: ServerResponse): void => {
     running.add(response);
     if (whenEmpty !== undefined) response.shouldKeepAlive = false;
     response.once("close", () => {
       running.delete(response);
       if (running.size === 0) whenEmpty?.();
     });
-  });
+  };
+  server.prependListener("request", track);
+  // A listener for it takes the place of the other one; without any, Node itself asks for the body.
+  if (server.listenerCount("checkContinue") > 0) server.prependListener("checkContinue", track);
   return {
     running,
     finish() {

@@ -8,7 +8,10 @@ import { until } from "../support/until.ts";
 const quick = { API_HOST: "127.0.0.1", PORT: "0", SHUTDOWN_TIMEOUT: "3" };
 
 /** A request whose body is not complete, which is one that runs. `finish` sends the rest; `answer` is all that came. */
-async function sendHalf(port: number): Promise<{ socket: Socket; finish(): void; answer: Promise<string> }> {
+async function sendHalf(
+  port: number,
+  header = "Accept: */*",
+): Promise<{ socket: Socket; finish(): void; answer: Promise<string> }> {
   const socket = connect(port, "127.0.0.1");
   await once(socket, "connect");
   let text = "";
@@ -20,7 +23,7 @@ async function sendHalf(port: number): Promise<{ socket: Socket; finish(): void;
     socket.once("close", () => done(text));
   });
   socket.write(
-    "POST /database/schemas HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{",
+    `POST /database/schemas HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${header}\r\nContent-Length: 2\r\n\r\n{`,
   );
   // The server answers in order, so an answer on another connection shows that this half has arrived.
   await fetch(`http://127.0.0.1:${port}/health`);
@@ -93,20 +96,22 @@ describe("the process that is told to stop", { timeout: 60_000 }, () => {
     });
   }
 
-  it("finishes the request that runs, says that the connection closes, and accepts no other", async () => {
-    await using service = startServiceProcess(quick);
-    const port = await service.port();
-    const request = await sendHalf(port);
-    service.child.kill("SIGTERM");
-    await until(() => service.stdout().includes('"Draining"'));
-    await assert.rejects(fetch(`http://127.0.0.1:${port}/health`));
-    request.finish();
-    const answer = await request.answer;
-    assert.match(answer, /^HTTP\/1\.1 400 /);
-    assert.match(answer, /^connection: close/im);
-    assert.match(answer, /validation_error/);
-    assert.equal(await service.exited, 0);
-  });
+  for (const header of ["Accept: */*", "Expect: 100-continue"]) {
+    it(`finishes the request that runs, says that the connection closes, and accepts no other (${header})`, async () => {
+      await using service = startServiceProcess(quick);
+      const port = await service.port();
+      const request = await sendHalf(port, header);
+      service.child.kill("SIGTERM");
+      await until(() => service.stdout().includes('"Draining"'));
+      await assert.rejects(fetch(`http://127.0.0.1:${port}/health`));
+      request.finish();
+      const answer = await request.answer;
+      assert.match(answer, /^HTTP\/1\.1 400 /m);
+      assert.match(answer, /^connection: close/im);
+      assert.match(answer, /validation_error/);
+      assert.equal(await service.exited, 0);
+    });
+  }
 
   it("does not wait for ever: what still runs at the deadline is given up, and the exit code says so", async () => {
     await using service = startServiceProcess({ ...quick, SHUTDOWN_TIMEOUT: "0.5" });
