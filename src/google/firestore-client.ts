@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Firestore, Settings } from "@google-cloud/firestore";
 import { ServiceError } from "../errors.ts";
+import type { Log } from "../log.ts";
 import { stopping, withDeadline } from "./deadline.ts";
-import { readGrpcStatus, reconnectOptions } from "./grpc-status.ts";
-import { readRegistryError, registrySilent } from "./registry-errors.ts";
+import { grpcStatus, readGrpcStatus, reconnectOptions } from "./grpc-status.ts";
+import { readRegistryError, registryLate } from "./registry-errors.ts";
 
 export type FirestoreLibrary = Pick<typeof import("@google-cloud/firestore"), "Firestore">;
 
@@ -15,54 +17,97 @@ export interface FirestoreClientOptions {
   readonly emulatorHost?: string | undefined;
   /** For one call of the registry, with all its retries. */
   readonly timeoutMs?: number;
+  readonly log: Log;
   readonly loadFirestore?: (() => Promise<FirestoreLibrary>) | undefined;
 }
 
+export interface FirestoreUse {
+  /** On the clock of `performance.now()`; see `newDeadline`. */
+  readonly deadline: number;
+  /** How often work is tried that fails in passing. Contention is retried until the deadline, whatever this says. */
+  readonly attempts: number;
+}
+
 export interface FirestoreClient {
-  /** A deadline for a call that starts now, on the clock of `performance.now()`. */
   newDeadline(): number;
-  /** Lends the client, until the deadline. Rejects with a ServiceError. */
-  use<T>(deadline: number, work: (firestore: Firestore) => Promise<T>): Promise<T>;
+  /** Lends the client to `work`, once for each attempt. Rejects with a ServiceError. */
+  use<T>(use: FirestoreUse, work: (firestore: Firestore) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
 const defaultTimeoutMs = 8_000;
+const longestPauseMs = 1_000;
 
-/** The Firestore client, loaded on first use. */
+/** What another attempt may mend (https://grpc.github.io/grpc/core/md_doc_statuscodes.html). */
+const passing: ReadonlySet<number | undefined> = new Set([
+  grpcStatus.aborted,
+  grpcStatus.cancelled,
+  grpcStatus.unknown,
+  grpcStatus.resourceExhausted,
+  grpcStatus.internal,
+  grpcStatus.unavailable,
+  // The access token could not be fetched.
+  grpcStatus.unauthenticated,
+]);
+
+/** The Firestore client, loaded on first use, with retries that end. */
 export function createFirestoreClient(options: FirestoreClientOptions): FirestoreClient {
-  const { timeoutMs = defaultTimeoutMs, loadFirestore = () => import("@google-cloud/firestore") } = options;
+  const { timeoutMs = defaultTimeoutMs, log } = options;
+  const { loadFirestore = () => import("@google-cloud/firestore") } = options;
   const closing = new AbortController();
   let client: Promise<Firestore> | undefined;
 
   async function createClient(): Promise<Firestore> {
     const { Firestore } = await loadFirestore();
-    return new Firestore(clientSettings(options));
+    return withoutHiddenRetries(new Firestore(clientSettings(options)), timeoutMs);
   }
 
-  async function terminate(stuck: Promise<Firestore> | undefined): Promise<void> {
-    const ending = stuck?.then((firestore) => firestore.terminate()) ?? Promise.resolve();
-    await withDeadline(ending, { timeoutMs: 1_000, expired: () => new Error() }).catch(() => {});
+  /** One attempt. A client whose credentials could not be loaded remembers that for good, and is replaced. */
+  async function attempt<T>(work: (firestore: Firestore) => Promise<T>): Promise<T> {
+    client ??= createClient();
+    const used = client;
+    try {
+      return await work(await used);
+    } catch (error) {
+      const fromCall = error instanceof ServiceError || readGrpcStatus(error) !== undefined;
+      if (!fromCall && client === used) {
+        client = undefined;
+        void terminate(used);
+      }
+      throw error;
+    }
   }
 
   return {
     newDeadline: () => performance.now() + timeoutMs,
-    async use(deadline, work) {
+    async use({ deadline, attempts }, work) {
       if (closing.signal.aborted) throw stopping();
-      client ??= createClient();
-      const used = client;
+      let failure: unknown;
+      const attemptAll = async () => {
+        for (let made = 1; ; made += 1) {
+          try {
+            return await attempt(work);
+          } catch (error) {
+            failure = error;
+            const status = readGrpcStatus(error);
+            const mayRetry = passing.has(status) && (made < attempts || status === grpcStatus.aborted);
+            if (!mayRetry || performance.now() > deadline) throw error;
+          }
+          log.debug("a call of the registry is tried again", {
+            attempt: made,
+            code: readGrpcStatus(failure),
+          });
+          const pauseMs = Math.random() * Math.min(longestPauseMs, 50 * 2 ** made);
+          await sleep(pauseMs, undefined, { signal: closing.signal });
+        }
+      };
       try {
-        return await withDeadline(used.then(work), {
+        return await withDeadline(attemptAll(), {
           timeoutMs: deadline - performance.now(),
-          expired: () => registrySilent(timeoutMs),
+          expired: () => (failure === undefined ? registryLate() : readRegistryError(failure)),
           signal: closing.signal,
         });
       } catch (cause) {
-        // Not from a call: a client whose credentials could not be loaded remembers that for good.
-        const stuck = !(cause instanceof ServiceError) && readGrpcStatus(cause) === undefined;
-        if (stuck && client === used) {
-          client = undefined;
-          void terminate(used);
-        }
         throw readRegistryError(cause);
       }
     },
@@ -73,6 +118,11 @@ export function createFirestoreClient(options: FirestoreClientOptions): Firestor
       await terminate(last);
     },
   };
+}
+
+async function terminate(client: Promise<Firestore> | undefined): Promise<void> {
+  const ending = client?.then((firestore) => firestore.terminate()) ?? Promise.resolve();
+  await withDeadline(ending, { timeoutMs: 1_000, expired: () => new Error() }).catch(() => {});
 }
 
 function clientSettings({ projectId, database, emulatorHost }: FirestoreClientOptions): Settings {
@@ -89,4 +139,27 @@ function clientSettings({ projectId, database, emulatorHost }: FirestoreClientOp
           clientOptions: { universeDomain: "googleapis.com" },
         }),
   };
+}
+
+interface CallHooks {
+  createCallOptions(method: string): object;
+  _retry<T>(method: string, tag: string, call: () => Promise<T>): Promise<T>;
+}
+
+/**
+ * The client retries a Firestore that is down for 45 seconds when reading and 10 minutes when writing, long after the
+ * caller was told of a failure, and has no setting for it. These are its two hooks
+ * (https://github.com/googleapis/google-cloud-node/blob/main/handwritten/firestore/dev/src/index.ts).
+ */
+function withoutHiddenRetries(firestore: Firestore, timeoutMs: number): Firestore {
+  const hooks = firestore as Firestore & CallHooks;
+  const createCallOptions = hooks.createCallOptions.bind(hooks);
+  hooks.createCallOptions = (method) => ({
+    ...createCallOptions(method),
+    timeout: timeoutMs,
+    retry: null,
+    retryRequestOptions: { retries: 0, noResponseRetries: 0 },
+  });
+  hooks._retry = (_method, _tag, call) => call();
+  return firestore;
 }

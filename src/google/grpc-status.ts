@@ -2,6 +2,8 @@ import { readCode } from "./deadline.ts";
 
 /** The gRPC status codes that something depends on (https://grpc.github.io/grpc/core/md_doc_statuscodes.html). */
 export const grpcStatus = {
+  cancelled: 1,
+  unknown: 2,
   invalidArgument: 3,
   deadlineExceeded: 4,
   notFound: 5,
@@ -10,7 +12,9 @@ export const grpcStatus = {
   resourceExhausted: 8,
   failedPrecondition: 9,
   aborted: 10,
+  internal: 13,
   unavailable: 14,
+  unauthenticated: 16,
 } as const;
 
 /** The gRPC status of a failed call; undefined when it did not come from a call. */

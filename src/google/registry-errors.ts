@@ -21,13 +21,9 @@ export function readRegistryError(cause: unknown): ServiceError {
         retryAfterS: 60,
       });
     case grpcStatus.deadlineExceeded:
-      return new ServiceError("timeout", "The registry (Firestore) did not answer in time.", {
-        cause,
-        retryAfterS: 5,
-        details,
-      });
+      return registryLate(cause);
     case grpcStatus.aborted:
-      return unavailable("The registry was changed by too many at once.", { cause, retryAfterS: 2 });
+      return registryContended(cause);
     case grpcStatus.invalidArgument:
     case grpcStatus.alreadyExists:
     case grpcStatus.failedPrecondition:
@@ -44,14 +40,15 @@ function unavailable(message: string, options: { cause?: unknown; retryAfterS: n
   return new ServiceError("unavailable", message, { ...options, details });
 }
 
-/**
- * The time is up. The client retries a Firestore that is down until then, in silence, so that down and slow look the
- * same.
- */
-export function registrySilent(timeoutMs: number): ServiceError {
-  return unavailable(`The registry (Firestore) did not answer within ${timeoutMs / 1_000} s.`, {
-    retryAfterS: 5,
-  });
+/** Another write came between, every time. */
+export function registryContended(cause?: unknown): ServiceError {
+  return unavailable("The registry was changed by too many at once.", { cause, retryAfterS: 2 });
+}
+
+/** The time is up, and there was no answer. */
+export function registryLate(cause?: unknown): ServiceError {
+  const message = "The registry (Firestore) did not answer in time.";
+  return new ServiceError("timeout", message, { cause, retryAfterS: 5, details });
 }
 
 /** A document that this service did not write, or not like that. */

@@ -1,6 +1,7 @@
 import type { DocumentReference, DocumentSnapshot } from "@google-cloud/firestore";
 import type { RegistryStatus, RoleRecord } from "../operations/registry.ts";
 import { parseRoleDocument, parseTargetDocument } from "./registry-documents.ts";
+import { registryContended } from "./registry-errors.ts";
 
 interface Copy {
   /** Of the document whose roles these are. Changes with every write, even if the revision were made up anew. */
@@ -24,29 +25,36 @@ export function createStatusReader(options: { readonly cacheTtlMs: number }) {
 
   return async (document: DocumentReference): Promise<RegistryStatus | undefined> => {
     const copy = copies.get(document.path);
-    if (copy !== undefined && performance.now() < copy.expiresAt) {
-      const snapshot = await document.get();
-      if (versionOf(snapshot) === copy.version) return makeStatus(snapshot, copy.roles);
-    }
-    const { snapshot, roles } = await readTogether(document);
-    if (snapshot.exists) keep(document.path, versionOf(snapshot), roles);
-    else copies.delete(document.path);
+    const fresh = copy !== undefined && performance.now() < copy.expiresAt ? copy : undefined;
+    const { snapshot, roles } = await readTogether(document, fresh);
+    if (!snapshot.exists) copies.delete(document.path);
+    else if (roles !== fresh?.roles) keep(document.path, versionOf(snapshot), roles);
     return makeStatus(snapshot, roles);
   };
 }
 
-/** The document and its roles as they were at one moment. */
-async function readTogether(
-  document: DocumentReference,
-): Promise<{ snapshot: DocumentSnapshot; roles: RoleRecord[] }> {
-  return document.firestore.runTransaction(
-    async (transaction) => {
-      const snapshot = await transaction.get(document);
-      const { docs } = await transaction.get(document.collection("roles"));
-      return { snapshot, roles: docs.map(parseRoleDocument) };
-    },
-    { readOnly: true },
-  );
+interface Together {
+  readonly snapshot: DocumentSnapshot;
+  readonly roles: readonly RoleRecord[];
+}
+
+const mostReadings = 5;
+
+/**
+ * The document and its roles as they were at one moment: the document is the same before and after. Not by a read-only
+ * transaction: when its first read fails, the client leaves an unhandled rejection.
+ */
+async function readTogether(document: DocumentReference, copy: Copy | undefined): Promise<Together> {
+  let snapshot = await document.get();
+  if (versionOf(snapshot) === copy?.version) return { snapshot, roles: copy.roles };
+  for (let reading = 1; snapshot.exists; reading += 1) {
+    const { docs } = await document.collection("roles").get();
+    const after = await document.get();
+    if (versionOf(after) === versionOf(snapshot)) return { snapshot, roles: docs.map(parseRoleDocument) };
+    if (reading === mostReadings) throw registryContended();
+    snapshot = after;
+  }
+  return { snapshot, roles: [] };
 }
 
 function versionOf(snapshot: DocumentSnapshot): string {

@@ -2,42 +2,32 @@ import type { DocumentReference, Transaction } from "@google-cloud/firestore";
 import { historyDocumentId, roleDocumentId } from "../domain/document-id.ts";
 import type { HistoryRecord } from "../domain/history.ts";
 import type { Target } from "../domain/target.ts";
-import type { Log } from "../log.ts";
 import type { HistoryEntry, RegistryChange } from "../operations/registry.ts";
 import { historyFields, parseTargetDocument, roleFields } from "./registry-documents.ts";
-import { registrySilent } from "./registry-errors.ts";
 import { nextHistoryRecord } from "./registry-history.ts";
 
 export interface EntryWrite {
-  readonly document: DocumentReference;
   readonly target: Target;
   readonly entry: HistoryEntry;
   readonly change: RegistryChange;
-  /** No attempt is started after it. */
-  readonly deadline: number;
-  readonly log: Log;
 }
 
-/** Contention ends sooner, at the deadline, in nearly all cases. */
-const maxAttempts = 25;
-
-/** Appends to the history and changes the roles, in one transaction; exactly once, whatever the client retries. */
-export async function writeEntry(write: EntryWrite): Promise<void> {
+/**
+ * Appends to the history and changes the roles, in one transaction. What it returns is one attempt, and may be called
+ * until one succeeds: the entry is written once, also when an attempt was committed and its answer lost.
+ */
+export function createEntryWriter(write: EntryWrite): (document: DocumentReference) => Promise<void> {
   let attempted: HistoryRecord | undefined;
-  let attempts = 0;
-  await write.document.firestore.runTransaction(
-    async (transaction) => {
-      attempts += 1;
-      if (performance.now() > write.deadline) throw registrySilent(0);
-      if (attempted !== undefined && (await wasCommitted(transaction, write.document, attempted))) return;
-      attempted = await writeNext(transaction, write);
-    },
-    { maxAttempts },
-  );
-  if (attempts > 1) write.log.debug("the registry was written after retries", { attempts });
+  return (document) =>
+    document.firestore.runTransaction(
+      async (transaction) => {
+        if (attempted !== undefined && (await wasCommitted(transaction, document, attempted))) return;
+        attempted = await writeNext(transaction, document, write);
+      },
+      { maxAttempts: 1 },
+    );
 }
 
-/** An attempt whose answer was lost may have been committed nevertheless. */
 async function wasCommitted(
   transaction: Transaction,
   document: DocumentReference,
@@ -48,16 +38,17 @@ async function wasCommitted(
   return snapshot.get("hash") === attempted.hash;
 }
 
-async function writeNext(transaction: Transaction, write: EntryWrite): Promise<HistoryRecord> {
-  const { document, target, entry, change } = write;
+async function writeNext(
+  transaction: Transaction,
+  document: DocumentReference,
+  { target, entry, change }: EntryWrite,
+): Promise<HistoryRecord> {
   const before = parseTargetDocument(await transaction.get(document));
   const now = new Date();
   const record = nextHistoryRecord(document.id, before, entry, now);
-  transaction.create(
-    document.collection("history").doc(historyDocumentId(record.sequence)),
-    historyFields(record),
-  );
+  const history = document.collection("history");
   const roles = document.collection("roles");
+  transaction.create(history.doc(historyDocumentId(record.sequence)), historyFields(record));
   for (const name of change.removeRoles ?? []) transaction.delete(roles.doc(roleDocumentId(name)));
   for (const role of change.upsertRoles ?? []) {
     transaction.set(roles.doc(roleDocumentId(role.name)), roleFields(role, now));

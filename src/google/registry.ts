@@ -2,18 +2,16 @@ import type { DocumentReference, Firestore } from "@google-cloud/firestore";
 import { targetDocumentId } from "../domain/document-id.ts";
 import type { HistoryHead, HistoryRecord } from "../domain/history.ts";
 import type { Target } from "../domain/target.ts";
-import type { Log } from "../log.ts";
 import type { Registry } from "../operations/registry.ts";
 import { createFirestoreClient, type FirestoreClientOptions } from "./firestore-client.ts";
 import { parseHistoryDocument, parseTargetDocument } from "./registry-documents.ts";
 import { createStatusReader } from "./registry-status.ts";
-import { writeEntry } from "./registry-write.ts";
+import { createEntryWriter } from "./registry-write.ts";
 
 export interface RegistryOptions extends FirestoreClientOptions {
   readonly collection: string;
   /** How long a copy of a target's roles is kept. It is used only while the target's revision is the same. */
   readonly cacheTtlMs: number;
-  readonly log: Log;
 }
 
 export interface HistoryPage {
@@ -37,9 +35,10 @@ export interface FirestoreRegistry extends Registry {
  * `history/{sequence}`.
  */
 export function createRegistry(options: RegistryOptions): FirestoreRegistry {
-  const { collection, cacheTtlMs, log } = options;
+  const { collection, cacheTtlMs } = options;
   const client = createFirestoreClient(options);
   const readStatus = createStatusReader({ cacheTtlMs });
+  const readUse = () => ({ deadline: client.newDeadline(), attempts: 3 });
   const turns = new Map<string, Promise<void>>();
 
   const documentOf = (firestore: Firestore, target: Target): DocumentReference =>
@@ -59,20 +58,19 @@ export function createRegistry(options: RegistryOptions): FirestoreRegistry {
   return {
     documentId: targetDocumentId,
     read(target) {
-      return client.use(client.newDeadline(), (firestore) => readStatus(documentOf(firestore, target)));
+      return client.use(readUse(), (firestore) => readStatus(documentOf(firestore, target)));
     },
     async record(target, entry, change = {}) {
       const deadline = client.newDeadline();
+      const write = createEntryWriter({ target, entry, change });
+      // As long as there is time: what was done to the database should not go unrecorded.
+      const use = { deadline, attempts: Number.POSITIVE_INFINITY };
       await inTurn(targetDocumentId(target), () =>
-        client.use(deadline, (firestore) =>
-          writeEntry({ document: documentOf(firestore, target), target, entry, change, deadline, log }),
-        ),
+        client.use(use, (firestore) => write(documentOf(firestore, target))),
       );
     },
     readHistory(target, { after = 0, limit = 100 } = {}) {
-      return client.use(client.newDeadline(), (firestore) =>
-        readHistory(documentOf(firestore, target), after, limit),
-      );
+      return client.use(readUse(), (firestore) => readHistory(documentOf(firestore, target), after, limit));
     },
     close: client.close,
   };
@@ -83,14 +81,15 @@ async function readHistory(
   after: number,
   limit: number,
 ): Promise<HistoryPage | undefined> {
-  const query = document.collection("history").where("sequence", ">", after).orderBy("sequence").limit(limit);
-  return document.firestore.runTransaction(
-    async (transaction) => {
-      const head = parseTargetDocument(await transaction.get(document));
-      if (head === undefined) return undefined;
-      const { docs } = await transaction.get(query);
-      return { head, records: docs.map(parseHistoryDocument) };
-    },
-    { readOnly: true },
-  );
+  const head = parseTargetDocument(await document.get());
+  if (head === undefined) return undefined;
+  // Entries that came in between are left for the next page: the head does not know of them.
+  const { docs } = await document
+    .collection("history")
+    .where("sequence", ">", after)
+    .where("sequence", "<=", head.totalEntries)
+    .orderBy("sequence")
+    .limit(limit)
+    .get();
+  return { head, records: docs.map(parseHistoryDocument) };
 }

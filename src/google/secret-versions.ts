@@ -32,6 +32,8 @@ const attempts = 3;
 const passing: ReadonlySet<number | undefined> = new Set([
   grpcStatus.unavailable,
   grpcStatus.resourceExhausted,
+  // The access token could not be fetched.
+  grpcStatus.unauthenticated,
 ]);
 
 /** The versions of secrets, through one client for each regional endpoint and one for the global one. */
