@@ -20,7 +20,7 @@ function matching(pattern: RegExp): (value: string) => boolean {
 const line = { matches: matching(/^\P{Cc}{1,200}$/u), expected: "one line of at most 200 characters" };
 const host = { matches: matching(/^[0-9A-Za-z.:_-]{1,253}$/), expected: "a host name or an IP address" };
 const projectId = {
-  matches: matching(/^([a-z0-9.-]{1,60}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/),
+  matches: matching(/^([a-z0-9.-]{1,60}:)?[a-z]([a-z0-9-]{0,28}[a-z0-9])?$/),
   expected: "a Google Cloud project id",
 };
 const hostAndPort = {

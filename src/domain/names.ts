@@ -48,7 +48,7 @@ export function isSystemRole(name: string): boolean {
   return name.startsWith("pg_") || name.startsWith("cloudsql") || reservedRoles.has(name);
 }
 
-const projectId = /^([a-z][a-z0-9.-]{1,61}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/;
+const projectId = /^([a-z][a-z0-9.-]{1,61}:)?[a-z]([a-z0-9-]{0,28}[a-z0-9])?$/;
 const regionName = /^[a-z]+-[a-z]+[0-9]{1,2}$/;
 const instanceName = /^[a-z]([a-z0-9-]{0,96}[a-z0-9])?$/;
 

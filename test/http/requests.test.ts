@@ -261,7 +261,7 @@ test("query parameters are held against the contract as a body is", async () => 
     [`${good}&extra=1`, "/extra"],
     [`${good}&region=europe-west1`, "/region"],
     [good.replace("region=", "region[x]="), "/region"],
-    [good.replace("demo-project", "x"), "/project_id"],
+    [good.replace("demo-project", "X"), "/project_id"],
     [good.replace("database_name=orders", "database_name=%00"), "/database_name"],
     [new URLSearchParams({ region }).toString(), "/project_id"],
   ] as const) {
