@@ -10,7 +10,7 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Server, ServerCredentials, type StatusObject, status } from "@grpc/grpc-js";
+import { Metadata, Server, ServerCredentials, type StatusObject, status } from "@grpc/grpc-js";
 import { fromJSON } from "@grpc/proto-loader";
 
 const UNLIMITED = -1;
@@ -124,13 +124,15 @@ function implementation(handlers: Handlers, gate: Gate): UntypedServiceImplement
   }
   for (const [method, handler] of Object.entries(handlers.serverStream ?? {})) {
     result[method] = (call: ServerWritableStream<Received, unknown>) => {
+      const context = contextOf(call);
       const serve = async () => {
         await gate(method, call.request.message);
-        for (const message of await handler(call.request.message as never, contextOf(call)))
-          call.write(message);
+        // Without headers before an error, google-gax takes any error for a lost connection and asks twice more.
+        call.sendMetadata(new Metadata());
+        for (const message of await handler(call.request.message as never, context)) call.write(message);
         call.end();
       };
-      serve().catch((error: unknown) => call.destroy(asStatus(error)));
+      serve().catch((error: unknown) => call.emit("error", asStatus(error)));
     };
   }
   for (const [method, handler] of Object.entries(handlers.bidi ?? {})) {
@@ -139,7 +141,7 @@ function implementation(handlers: Handlers, gate: Gate): UntypedServiceImplement
         await gate(method, undefined);
         handler(bidiStream(call));
       };
-      serve().catch((error: unknown) => call.destroy(asStatus(error)));
+      serve().catch((error: unknown) => call.emit("error", asStatus(error)));
     };
   }
   return result;
@@ -167,7 +169,7 @@ function contextOf(
 function bidiStream(call: ServerDuplexStream<Received, unknown>): BidiStream {
   return {
     write: (message) => void call.write(message),
-    fail: (error) => void call.destroy(asStatus(error)),
+    fail: (error) => void call.emit("error", asStatus(error)),
     onMessage: (listener) =>
       void call.on("data", (received: Received) => listener(received.message as never)),
     onClose: (listener) => {

@@ -21,7 +21,7 @@ import type {
 import { wireTime } from "./wire.ts";
 import { wireDocument } from "./wire-document.ts";
 
-/** `find` gives a database by its checked name. `beforeCommit` may refuse a commit, after which its transaction is over. */
+/** `find` gives a database by its checked name. `beforeCommit` may refuse a commit. */
 export function firestoreHandlers(find: (name: string) => Database, beforeCommit: () => void): Handlers {
   return {
     unary: { ...writeHandlers(find, beforeCommit), ...documentHandlers(find), ...listHandlers(find) },

@@ -133,6 +133,7 @@ export function createLocks(transactions: Transactions, lockWaitMs: number, nowM
       },
       fail: reject,
     };
+    if (request.signal.aborted) return Promise.reject(aborted());
     request.signal.addEventListener("abort", () => {
       if (!queue.includes(waiting)) return;
       leave(waiting);
