@@ -55,7 +55,7 @@ export function createFirestoreClient(options: FirestoreClientOptions): Firestor
   const { timeoutMs = defaultTimeoutMs, log } = options;
   const { loadFirestore = () => import("@google-cloud/firestore") } = options;
   const closing = new AbortController();
-  let client: Promise<Firestore> | undefined;
+  let client: Lent | undefined;
 
   async function createClient(): Promise<Firestore> {
     const { Firestore } = await loadFirestore();
@@ -64,10 +64,12 @@ export function createFirestoreClient(options: FirestoreClientOptions): Firestor
 
   /** One attempt. A client whose credentials could not be loaded remembers that for good, and is replaced. */
   async function attempt<T>(work: (firestore: Firestore) => Promise<T>): Promise<T> {
-    client ??= createClient();
+    client ??= { firestore: createClient(), running: new Set() };
     const used = client;
+    const running = used.firestore.then(work);
+    used.running.add(running);
     try {
-      return await work(await used);
+      return await running;
     } catch (error) {
       const fromCall = error instanceof ServiceError || readGrpcStatus(error) !== undefined;
       if (!fromCall && client === used) {
@@ -75,6 +77,8 @@ export function createFirestoreClient(options: FirestoreClientOptions): Firestor
         void terminate(used);
       }
       throw error;
+    } finally {
+      used.running.delete(running);
     }
   }
 
@@ -120,8 +124,19 @@ export function createFirestoreClient(options: FirestoreClientOptions): Firestor
   };
 }
 
-async function terminate(client: Promise<Firestore> | undefined): Promise<void> {
-  const ending = client?.then((firestore) => firestore.terminate()) ?? Promise.resolve();
+/** A client and the work that it was lent to. */
+interface Lent {
+  readonly firestore: Promise<Firestore>;
+  readonly running: Set<Promise<unknown>>;
+}
+
+/**
+ * Ends the client, once its work has settled: a call on one that has ended is an unhandled rejection. Waits no longer
+ * than a second; what still runs then is ended by its own time limit.
+ */
+async function terminate(client: Lent | undefined): Promise<void> {
+  if (client === undefined) return;
+  const ending = Promise.allSettled(client.running).then(async () => (await client.firestore).terminate());
   await withDeadline(ending, { timeoutMs: 1_000, expired: () => new Error() }).catch(() => {});
 }
 
