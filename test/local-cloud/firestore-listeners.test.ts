@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Firestore, type Query, type QuerySnapshot, Timestamp } from "@google-cloud/firestore";
 import { type FirestoreServer, startFirestore } from "../../src/local-cloud/firestore.ts";
 import { connectFirestore } from "../support/google-clients.ts";
@@ -200,38 +201,57 @@ describe("listeners of the Firestore stand-in", () => {
   });
 });
 
-test("documents kept in a file are there after a restart, exactly", async () => {
+test("documents kept in a file are there after a restart, exactly", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "firestore-"));
-  const stateFile = join(directory, "documents.json");
-  try {
-    const data = {
-      nan: Number.NaN,
-      bytes: Buffer.from([0, 1]),
-      list: [{ a: null }],
-      text: "ü",
-      date: new Timestamp(1, 0),
-    };
-    const first = await startFirestore({ stateFile });
-    let db = connectFirestore(first.host);
-    const { writeTime } = await db.doc("kept/ü").set(data);
-    await db.doc("kept/deleted").set(data);
-    await db.doc("kept/deleted").delete();
-    first.setTtlPolicy({ database: DATABASE, collectionGroup: "kept", field: "date" });
-    await db.terminate();
-    first.stop();
-    assert.equal(statSync(stateFile).mode & 0o777, 0o600);
-
-    const second = await startFirestore({ stateFile });
-    db = connectFirestore(second.host);
-    const snapshot = await db.doc("kept/ü").get();
-    assert.deepEqual(snapshot.data(), data);
-    assert.ok(snapshot.updateTime?.isEqual(writeTime));
-    assert.deepEqual(second.documentNames(DATABASE), [`${DATABASE}/documents/kept/ü`]);
-    await db.doc("kept/ü").update({ text: "x" }, { lastUpdateTime: writeTime });
-    assert.equal(await second.sweepExpired(), 1);
-    await db.terminate();
-    second.stop();
-  } finally {
+  const closing: (() => Promise<void>)[] = [];
+  t.after(async () => {
+    for (const close of closing) await close();
     rmSync(directory, { recursive: true });
-  }
+  });
+  const stateFile = join(directory, "documents.json");
+  const open = async () => {
+    const server = await startFirestore({ stateFile });
+    const db = connectFirestore(server.host);
+    const close = async () => {
+      await db.terminate();
+      server.stop();
+    };
+    closing.push(close);
+    return { server, db, close };
+  };
+  const data = {
+    nan: Number.NaN,
+    bytes: Buffer.from([0, 1]),
+    list: [{ a: null }],
+    text: "ü",
+    date: new Timestamp(1, 0),
+  };
+
+  const first = await open();
+  const { writeTime } = await first.db.doc("kept/ü").set(data);
+  await first.db.doc("kept/deleted").set(data);
+  await first.db.doc("kept/deleted").delete();
+  first.server.setTtlPolicy({ database: DATABASE, collectionGroup: "kept", field: "date" });
+  await first.close();
+  assert.equal(statSync(stateFile).mode & 0o777, 0o600);
+
+  const second = await open();
+  const snapshot = await second.db.doc("kept/ü").get();
+  assert.deepEqual(snapshot.data(), data);
+  assert.ok(snapshot.updateTime?.isEqual(writeTime));
+  assert.deepEqual(second.server.documentNames(DATABASE), [`${DATABASE}/documents/kept/ü`]);
+  await second.db.doc("kept/ü").update({ text: "x" }, { lastUpdateTime: writeTime });
+  assert.equal(await second.server.sweepExpired(), 1);
+});
+
+test("a state file that cannot be written is an error at the end, not a crash meanwhile", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "firestore-"));
+  const server = await startFirestore({ stateFile: join(directory, "documents.json") });
+  t.after(() => assert.throws(server.stop, { code: "ENOENT" }));
+  rmSync(directory, { recursive: true });
+  const db = connectFirestore(server.host);
+  t.after(() => db.terminate());
+  await db.doc("kept/one").set({ n: 1 });
+  await delay(300);
+  assert.equal((await db.doc("kept/one").get()).get("n"), 1);
 });

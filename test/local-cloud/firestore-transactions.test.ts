@@ -62,46 +62,6 @@ describe("transactions of the Firestore stand-in", () => {
     assert.equal((await ref.get()).get("n"), 20);
   });
 
-  test("of two transactions that deadlock, both succeed in the end and no update is lost", async () => {
-    await db.doc("deadlock/x").set({ n: 0 });
-    await db.doc("deadlock/y").set({ n: 0 });
-    const barrier = createBarrier(2);
-    const attempts = [0, 0];
-    const cross = (client: Firestore, index: 0 | 1, first: string, second: string) =>
-      client.runTransaction(async (transaction) => {
-        attempts[index] = (attempts[index] ?? 0) + 1;
-        const one = await transaction.get(client.doc(first));
-        if (attempts[index] === 1) await barrier();
-        const two = await transaction.get(client.doc(second));
-        transaction.update(one.ref, { n: one.get("n") + 1 });
-        transaction.update(two.ref, { n: two.get("n") + 1 });
-      });
-    await Promise.all([
-      cross(db, 0, "deadlock/x", "deadlock/y"),
-      cross(other, 1, "deadlock/y", "deadlock/x"),
-    ]);
-    assert.equal((await db.doc("deadlock/x").get()).get("n"), 2);
-    assert.equal((await db.doc("deadlock/y").get()).get("n"), 2);
-    assert.deepEqual(attempts.sort(), [1, 2]);
-  });
-
-  test("two transactions that wait for each other after reading one document do not hang", async () => {
-    const path = "deadlock/same";
-    await db.doc(path).set({ n: 0 });
-    const barrier = createBarrier(2);
-    const run = (client: Firestore) => {
-      let attempt = 0;
-      return client.runTransaction(async (transaction) => {
-        const n = (await transaction.get(client.doc(path))).get("n");
-        attempt += 1;
-        if (attempt === 1) await barrier();
-        transaction.update(client.doc(path), { n: n + 1 });
-      });
-    };
-    await Promise.all([run(db), run(other)]);
-    assert.equal((await db.doc(path).get()).get("n"), 2);
-  });
-
   test("a write from outside waits for the transaction that has read the document", async () => {
     const ref = db.doc("locks/one");
     await ref.set({ n: 0 });
@@ -296,5 +256,64 @@ describe("transactions of the Firestore stand-in", () => {
     hung.resolve();
     await assert.rejects(abandoned, withCode(10));
     assert.deepEqual((await ref.get()).data(), { n: 1 });
+  });
+});
+
+describe("deadlocks in the Firestore stand-in, where nobody is helped by the end of a wait", {
+  timeout: 20_000,
+}, () => {
+  let server: FirestoreServer;
+  let db: Firestore;
+  let other: Firestore;
+
+  before(async () => {
+    server = await startFirestore({ lockWaitMs: 600_000 });
+    db = connectFirestore(server.host);
+    other = connectFirestore(server.host);
+  });
+  after(async () => {
+    await db.terminate();
+    await other.terminate();
+    server.stop();
+  });
+
+  test("of two transactions that deadlock, both succeed in the end and no update is lost", async () => {
+    await db.doc("deadlock/x").set({ n: 0 });
+    await db.doc("deadlock/y").set({ n: 0 });
+    const barrier = createBarrier(2);
+    const attempts = [0, 0];
+    const cross = (client: Firestore, index: 0 | 1, first: string, second: string) =>
+      client.runTransaction(async (transaction) => {
+        attempts[index] = (attempts[index] ?? 0) + 1;
+        const one = await transaction.get(client.doc(first));
+        if (attempts[index] === 1) await barrier();
+        const two = await transaction.get(client.doc(second));
+        transaction.update(one.ref, { n: one.get("n") + 1 });
+        transaction.update(two.ref, { n: two.get("n") + 1 });
+      });
+    await Promise.all([
+      cross(db, 0, "deadlock/x", "deadlock/y"),
+      cross(other, 1, "deadlock/y", "deadlock/x"),
+    ]);
+    assert.equal((await db.doc("deadlock/x").get()).get("n"), 2);
+    assert.equal((await db.doc("deadlock/y").get()).get("n"), 2);
+    assert.deepEqual(attempts.sort(), [1, 2]);
+  });
+
+  test("two transactions that wait for each other after reading one document do not hang", async () => {
+    const path = "deadlock/same";
+    await db.doc(path).set({ n: 0 });
+    const barrier = createBarrier(2);
+    const run = (client: Firestore) => {
+      let attempt = 0;
+      return client.runTransaction(async (transaction) => {
+        const n = (await transaction.get(client.doc(path))).get("n");
+        attempt += 1;
+        if (attempt === 1) await barrier();
+        transaction.update(client.doc(path), { n: n + 1 });
+      });
+    };
+    await Promise.all([run(db), run(other)]);
+    assert.equal((await db.doc(path).get()).get("n"), 2);
   });
 });

@@ -363,3 +363,13 @@ describe("documents of the Firestore stand-in", () => {
     );
   });
 });
+
+test("update times rise by a microsecond where the clock stands still", async (t) => {
+  const server = await startFirestore({ now: () => 1_700_000_000_000 });
+  t.after(server.stop);
+  const db = connectFirestore(server.host);
+  t.after(() => db.terminate());
+  const times: number[] = [];
+  for (let n = 0; n < 3; n += 1) times.push((await db.doc("still/one").set({ n })).writeTime.nanoseconds);
+  assert.deepEqual(times, [0, 1000, 2000]);
+});

@@ -233,34 +233,36 @@ describe("the Secret Manager stand-in", () => {
   });
 });
 
-test("secrets kept in a file are there after a restart, and nobody else may read the file", async () => {
+test("secrets kept in a file are there after a restart, and nobody else may read the file", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "secrets-"));
-  const stateFile = join(directory, "secrets.json");
-  try {
-    const first = await startSecretManager({ stateFile });
-    first.seedSecret(`${GLOBAL}/secrets/kept`, "value");
-    const snapshot = first.snapshot();
-    first.stop();
-    assert.equal(statSync(stateFile).mode & 0o777, 0o600);
-    JSON.parse(readFileSync(stateFile, "utf8"));
-
-    const second = await startSecretManager({ stateFile });
-    assert.equal(second.peekSecret(`${GLOBAL}/secrets/kept`), "value");
-    const client = connectSecretManager(second);
-    const [response] = await client.accessSecretVersion({ name: `${GLOBAL}/secrets/kept/versions/latest` });
-    assert.equal(String(response.payload?.data), "value");
-    second.seedSecret(`${GLOBAL}/secrets/more`, "x");
-    second.restore(snapshot);
-    assert.equal(second.peekSecret(`${GLOBAL}/secrets/more`), undefined);
-    await client.close();
-    second.stop();
-  } finally {
+  const stopping: (() => void)[] = [];
+  t.after(() => {
+    for (const stop of stopping) stop();
     rmSync(directory, { recursive: true });
-  }
+  });
+  const stateFile = join(directory, "secrets.json");
+  const first = await startSecretManager({ stateFile });
+  stopping.push(first.stop);
+  first.seedSecret(`${GLOBAL}/secrets/kept`, "value");
+  const snapshot = first.snapshot();
+  first.stop();
+  assert.equal(statSync(stateFile).mode & 0o777, 0o600);
+  JSON.parse(readFileSync(stateFile, "utf8"));
+
+  const second = await startSecretManager({ stateFile });
+  stopping.push(second.stop);
+  assert.equal(second.peekSecret(`${GLOBAL}/secrets/kept`), "value");
+  const client = connectSecretManager(second);
+  t.after(() => client.close());
+  const [response] = await client.accessSecretVersion({ name: `${GLOBAL}/secrets/kept/versions/latest` });
+  assert.equal(String(response.payload?.data), "value");
+  second.seedSecret(`${GLOBAL}/secrets/more`, "x");
+  second.restore(snapshot);
+  assert.equal(second.peekSecret(`${GLOBAL}/secrets/more`), undefined);
 });
 
-test("a port that is taken is an error", async () => {
+test("a port that is taken is an error", async (t) => {
   const server = await startSecretManager();
+  t.after(server.stop);
   await assert.rejects(startSecretManager({ port: server.port }));
-  server.stop();
 });
