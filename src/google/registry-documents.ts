@@ -69,6 +69,11 @@ export function parseTargetDocument(snapshot: DocumentSnapshot): TargetDocument 
   };
 }
 
+/** The region of a target's document. */
+export function parseRegion(snapshot: DocumentSnapshot): string {
+  return fieldsOf(snapshot).text("region");
+}
+
 export function parseRoleDocument(snapshot: DocumentSnapshot): RoleRecord {
   const fields = fieldsOf(snapshot);
   return {

@@ -4,7 +4,7 @@ import type { HistoryHead, HistoryRecord } from "../domain/history.ts";
 import type { Target } from "../domain/target.ts";
 import type { Registry } from "../operations/registry.ts";
 import { createFirestoreClient, type FirestoreClientOptions } from "./firestore-client.ts";
-import { parseHistoryDocument, parseTargetDocument } from "./registry-documents.ts";
+import { parseHistoryDocument, parseRegion, parseTargetDocument } from "./registry-documents.ts";
 import { createStatusReader } from "./registry-status.ts";
 import { createEntryWriter } from "./registry-write.ts";
 
@@ -59,6 +59,18 @@ export function createRegistry(options: RegistryOptions): FirestoreRegistry {
     documentId: targetDocumentId,
     read(target) {
       return client.use(readUse(), (firestore) => readStatus(documentOf(firestore, target)));
+    },
+    findRegions({ project, instance, database }) {
+      return client.use(readUse(), async (firestore) => {
+        const { docs } = await firestore
+          .collection(collection)
+          .where("project_id", "==", project)
+          .where("instance_name", "==", instance)
+          .where("database_name", "==", database)
+          .select("region")
+          .get();
+        return docs.map((document) => parseRegion(document)).sort();
+      });
     },
     async record(target, entry, change = {}) {
       const deadline = client.newDeadline();

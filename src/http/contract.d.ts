@@ -178,8 +178,8 @@ export interface paths {
         /**
          * What the registry holds of a database
          * @description What was recorded when the roles of a database were initialized. A database that nothing was recorded of is no
-         *     failure: `roles_initialized` is false. Without `region`, each allowed region is looked in and the record that
-         *     changed last is answered.
+         *     failure: `roles_initialized` is false. Without `region`, the record that changed last is answered, of
+         *     the regions that the service may work in.
          */
         readonly get: operations["getRolesStatus"];
         readonly put?: never;
@@ -1262,7 +1262,7 @@ export interface operations {
                  */
                 readonly project_id: components["schemas"]["ProjectId"];
                 /**
-                 * @description The region. It must be given unless the service is limited to certain regions.
+                 * @description The region; left out
                  * @example europe-west1
                  */
                 readonly region?: components["schemas"]["Region"];

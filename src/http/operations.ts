@@ -3,7 +3,7 @@ import { checkDatabaseHealth } from "../operations/health.ts";
 import { grantInheritance, revokeInheritance } from "../operations/inheritance.ts";
 import { assignRole, revokeRole } from "../operations/memberships.ts";
 import { listRoles } from "../operations/role-list.ts";
-import { initializeRoles, readRolesStatus } from "../operations/roles.ts";
+import { findRecordedRegions, initializeRoles, readRolesStatus } from "../operations/roles.ts";
 import { createSchema } from "../operations/schema-create.ts";
 import { listSchemas } from "../operations/schemas.ts";
 import { listTables } from "../operations/tables.ts";
@@ -15,6 +15,7 @@ export const realOperations = {
   checkDatabaseHealth,
   cleanupUser,
   createSchema,
+  findRecordedRegions,
   grantInheritance,
   initializeRoles,
   listRoles,

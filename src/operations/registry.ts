@@ -59,6 +59,8 @@ export interface Registry {
   /** The id of the target's document: encoded so that two targets never share one. Needs no I/O. */
   documentId(target: Target): string;
   read(target: Target): Promise<RegistryStatus | undefined>;
+  /** The regions in which something is recorded of a database of that instance, sorted. */
+  findRegions(database: Omit<Target, "region">): Promise<readonly string[]>;
   /** Appends to the history and changes the roles, in one transaction. */
   record(target: Target, entry: HistoryEntry, change?: RegistryChange): Promise<void>;
 }

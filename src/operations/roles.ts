@@ -93,6 +93,15 @@ export async function readRolesStatus(
   return context.registry.read(target);
 }
 
+/** The regions in which something is recorded of a database; an instance's name is unique in its project. */
+export async function findRecordedRegions(
+  context: Context,
+  _call: Call,
+  database: Omit<Target, "region">,
+): Promise<readonly string[]> {
+  return context.registry.findRegions(database);
+}
+
 async function decideRoles(
   session: Session,
   schema: string,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { Firestore } from "@google-cloud/firestore";
 import { firstPreviousHash, type HistoryRecord, verifyHistory } from "../../src/domain/history.ts";
 import type { Target } from "../../src/domain/target.ts";
@@ -213,6 +214,20 @@ test("two processes that record forty entries at once lose none", async () => {
   assert.equal(documents.length, 1);
 });
 
+test("the writes of one process take turns and do not contend with each other", async () => {
+  let retries = 0;
+  const log = {
+    ...silentLog,
+    debug: () => {
+      retries += 1;
+    },
+  };
+  const registry = openRegistry({ log });
+  await Promise.all(Array.from({ length: 20 }, () => registry.record(target, entry())));
+  assert.equal((await registry.read(target))?.revision, 20);
+  assert.equal(retries, 0);
+});
+
 test("a write of another process is seen at once, whatever is kept here", async () => {
   const [one, two] = [openRegistry(), openRegistry()];
   await one.record(target, entry(), { upsertRoles: [role("a")] });
@@ -262,6 +277,8 @@ test("a reader never sees roles of one revision with the counters of another", a
   const writing = (async () => {
     for (let index = 2; index <= 25; index += 1) {
       await writer.record(target, entry(), { upsertRoles: [role(`role-${index}`)] });
+      // Some readings meet a write and some do not.
+      await pause(Math.random() * 15);
     }
     return "written" as const;
   })();
@@ -462,4 +479,20 @@ test("closing ends what waits, is quick, and may be repeated", async () => {
   await Promise.all(waiting);
   await registry.close();
   await assertServiceError(registry.read(target), "unavailable");
+});
+
+test("the regions of a database are found without one, and no other instance's or database's", async () => {
+  const registry = openRegistry();
+  assert.deepEqual(await registry.findRegions(target), []);
+  for (const change of [
+    {},
+    { region: "us-central1" },
+    { instance: "other-db", region: "asia-east1" },
+    { database: "other" },
+  ]) {
+    await registry.record({ ...target, ...change }, entry());
+  }
+  assert.deepEqual(await registry.findRegions(target), ["europe-west1", "us-central1"]);
+  server.faults.set({ unavailable: true });
+  await assert.rejects(registry.findRegions(target), { kind: "unavailable" });
 });

@@ -84,6 +84,7 @@ export const pretendedOperations: Operations = {
     documentId: "demo-project~europe-west1~orders-db~orders",
     ...dryRun(input),
   }),
+  findRecordedRegions: async () => ["europe-west1"],
   readRolesStatus: async () => someStatus(),
   assignRole: async (_context, _call, _target, input) => ({
     normalizedUsername: input.username.toLowerCase(),

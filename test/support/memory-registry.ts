@@ -37,6 +37,9 @@ export function createMemoryRegistry(): MemoryRegistry {
         totalHistoryEntries: found.history.length,
       };
     },
+    async findRegions() {
+      throw new Error("only the real registry looks for regions");
+    },
     async record(target, entry, change = {}) {
       check(failing.writes);
       const key = targetKey(target);

@@ -1,6 +1,5 @@
 import { parseIdentifier, parseSchemaName, parseTarget } from "../../domain/names.ts";
 import type { Target } from "../../domain/target.ts";
-import { invalidField } from "../../errors.ts";
 import type { Call } from "../../operations/context.ts";
 import type { MembershipInput, MembershipResult } from "../../operations/memberships.ts";
 import type { RegistryStatus } from "../../operations/registry.ts";
@@ -125,16 +124,19 @@ interface FoundStatus {
   readonly status: RegistryStatus;
 }
 
-/** Existing clients leave the region out: then each allowed region is looked in, and the newest record counts. */
+/** Existing clients leave the region out: then the record of an allowed region that changed last counts. */
 async function findStatus(
   { context, operations, allowedRegions }: HandlerContext,
   input: Input<"getRolesStatus">,
   call: Call,
 ): Promise<FoundStatus | undefined> {
-  const regions = input.region === undefined ? allowedRegions : [input.region];
-  if (regions.length === 0) {
-    throw invalidField("region", "is required, since this service is not limited to certain regions");
-  }
+  const recordedRegions = async (): Promise<readonly string[]> => {
+    const database = parseIdentifier("database_name", input.database_name);
+    const place = { project: input.project_id, instance: input.instance_name, database };
+    const regions = await operations.findRecordedRegions(context, call, place);
+    return regions.filter((region) => allowedRegions.length === 0 || allowedRegions.includes(region));
+  };
+  const regions = input.region === undefined ? await recordedRegions() : [input.region];
   const targets = regions.map((region) => parseTarget({ ...input, region }));
   const found: FoundStatus[] = [];
   for (const target of targets) {
