@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Plan, previewStatements, type Statement } from "../domain/plan.ts";
 import type { Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
+import { readIsIamMember } from "../postgres/authority.ts";
 import type { Notice, Session } from "../postgres/session.ts";
 import { sqlstate, sqlstateOf } from "../postgres/sqlstate.ts";
 import type { Call, Context } from "./context.ts";
@@ -10,6 +11,8 @@ import { databaseError } from "./database-errors.ts";
 /** What an operation wants done, decided from what is. `result` may hold what the answer needs besides the plan. */
 export interface Decision<T> extends Plan {
   readonly result: T;
+  /** The caller asked for a standing membership in an IAM role, and acknowledged what that does. */
+  readonly mayLockOutAdmin?: boolean;
 }
 
 /** Reads what is and decides what to do. Runs inside the transaction; it must change nothing itself. */
@@ -72,6 +75,7 @@ export async function applyDecision<T>(
 ): Promise<Applied<T>> {
   const giveUpAt = performance.now() + retryForMs;
   for (let attempt = 1; ; attempt += 1) {
+    context.sharedReads?.seal(target);
     try {
       return await context.pools.withSession(
         target,
@@ -83,6 +87,8 @@ export async function applyDecision<T>(
         throw databaseError(error, "the change");
       call.log.info("another transaction was in the way; the change starts anew", { attempt, error });
       await sleep(firstPauseMs * 2 ** attempt * Math.random(), undefined, { signal: call.signal });
+    } finally {
+      context.sharedReads?.seal(target);
     }
   }
 }
@@ -91,14 +97,28 @@ async function applyOnce<T>(session: Session, decide: Decide<T>): Promise<Applie
   await session.query("BEGIN");
   try {
     const decision = await decide(session);
+    const lockedOutBefore = decision.statements.length > 0 && (await readIsIamMember(session));
     const failedOptional = await runStatements(session, decision.statements);
-    if (decision.statements.length > 0) await assertNothingLeft(session, decide, failedOptional);
+    if (decision.statements.length > 0) {
+      await assertNothingLeft(session, decide, failedOptional);
+      if (!lockedOutBefore && decision.mayLockOutAdmin !== true) await assertNotLockedOut(session);
+    }
     await commit(session);
     return { ...decision, failedOptional };
   } catch (error) {
     await session.query("ROLLBACK").catch(() => undefined);
     throw error;
   }
+}
+
+/** Rights that were taken must have been given back: never commit what would turn the admin's next login away. */
+async function assertNotLockedOut(session: Session): Promise<void> {
+  if (!(await readIsIamMember(session))) return;
+  throw new ServiceError(
+    "conflict",
+    "The change was undone: it would have left the admin a member of an IAM role, and locked it out.",
+    { details: { rolled_back: true } },
+  );
 }
 
 async function commit(session: Session): Promise<void> {

@@ -151,6 +151,7 @@ async function decideStanding(
   const membership = { database: target.database, versionNum, role: user.name, member: session.user };
   const statements: Statement[] = rows.some((row) => row.inherit) ? [] : [grantMembership(membership)];
   return {
+    mayLockOutAdmin: true,
     statements,
     warnings: user.iamKind === undefined ? [] : [lockout(session, user.name)],
     result: undefined,

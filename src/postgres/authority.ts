@@ -1,3 +1,4 @@
+import { iamRoles } from "../domain/iam-user.ts";
 import type { Statement } from "../domain/plan.ts";
 import { readMemberships } from "./role-catalog.ts";
 import type { Session } from "./session.ts";
@@ -81,6 +82,19 @@ async function tryToTake(session: Session, role: string): Promise<boolean> {
   } finally {
     await session.query("ROLLBACK TO SAVEPOINT authority");
   }
+}
+
+/**
+ * Whether the admin is a member of an IAM role, directly or not. Then Cloud SQL treats its login as an IAM login and
+ * refuses its password (28000).
+ */
+export async function readIsIamMember(session: Session): Promise<boolean> {
+  const { rows } = await session.query<{ member: boolean }>(
+    `SELECT EXISTS (SELECT FROM pg_roles r
+                     WHERE r.rolname::text = ANY ($1::text[]) AND pg_has_role(r.oid, 'MEMBER')) AS member`,
+    [iamRoles],
+  );
+  return rows[0]?.member === true;
 }
 
 /** Statements that take roles' rights, and those that give them back. */
