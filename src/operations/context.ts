@@ -1,12 +1,15 @@
 import type { Log } from "../log.ts";
 import type { Pools } from "../postgres/session.ts";
 import type { Registry } from "./registry.ts";
+import type { SharedReads } from "./shared-reads.ts";
 
 /** What every operation may use; made once, at start-up. */
 export interface Context {
   readonly pools: Pools;
   readonly registry: Registry;
   readonly settings: OperationSettings;
+  /** Absent: each request has a query of its own. */
+  readonly sharedReads?: SharedReads;
 }
 
 export interface OperationSettings {

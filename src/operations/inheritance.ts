@@ -1,4 +1,4 @@
-import { previewStatements, type Statement, type StatementPreview } from "../domain/plan.ts";
+import type { Statement, StatementPreview } from "../domain/plan.ts";
 import type { Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
 import { readAuthority } from "../postgres/authority.ts";
@@ -9,11 +9,10 @@ import {
   membershipOptionsSince,
   revokeMembership,
 } from "../postgres/statements/memberships.ts";
-import { applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
+import type { Decide, Decision } from "./apply.ts";
+import { planOf, runChange } from "./change.ts";
 import type { Call, Context } from "./context.ts";
-import { withInstanceLock } from "./instance-lock.ts";
 import { findPrincipal, type Principal, parsePrincipalName } from "./principals.ts";
-import { recordChange, recordFailure } from "./record.ts";
 
 export interface InheritanceInput {
   readonly username: string;
@@ -57,19 +56,14 @@ export async function grantInheritance(
     return standing ? decideStanding(session, user, input) : decideOnDemand(session, user);
   };
   const summary = `let ${context.settings.adminUser} act for ${username.normalized} (${standing ? "standing" : "on demand"})`;
-  const change = await run(
-    context,
-    call,
-    target,
-    { ...input, dryRun: input.dryRun ?? !standing },
-    summary,
-    decide,
-  );
+  const subject = { summary, username: username.normalized };
+  const dryRun = input.dryRun === true || !standing;
+  const change = await runChange(context, call, target, { dryRun, subject, decide });
   return {
     normalizedUsername: username.normalized,
     alreadyGranted: change.statements.length === 0,
     mode: standing ? "standing" : "on_demand",
-    ...(input.dryRun ? { plan: previewStatements(change.statements) } : {}),
+    ...planOf(input.dryRun, change),
     warnings: change.warnings,
   };
 }
@@ -88,33 +82,14 @@ export async function revokeInheritance(
     return { statements: rows.map((row) => revokeRow(session, row)), warnings: [], result: undefined };
   };
   const summary = `end the membership of ${context.settings.adminUser} in ${username.normalized}`;
-  const change = await run(context, call, target, input, summary, decide);
+  const subject = { summary, username: username.normalized };
+  const change = await runChange(context, call, target, { dryRun: input.dryRun ?? false, subject, decide });
   return {
     normalizedUsername: username.normalized,
     alreadyRevoked: change.statements.length === 0,
-    ...(input.dryRun ? { plan: previewStatements(change.statements) } : {}),
+    ...planOf(input.dryRun, change),
     warnings: change.warnings,
   };
-}
-
-async function run(
-  context: Context,
-  call: Call,
-  target: Target,
-  input: InheritanceInput,
-  summary: string,
-  decide: Decide<undefined>,
-): Promise<Decision<undefined>> {
-  if (input.dryRun) return planOnly(context, call, target, decide);
-  const subject = { summary, username: input.username };
-  await context.registry.read(target);
-  const applied = await recordFailure(context, call, target, subject, () =>
-    withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
-  );
-  if (applied.statements.length > 0) {
-    await recordChange(context, call, target, { ...subject, statements: applied.statements });
-  }
-  return applied;
 }
 
 async function decideOnDemand(session: Session, user: Principal): Promise<Decision<undefined>> {

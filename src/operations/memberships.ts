@@ -1,6 +1,6 @@
 import { parseRoleMark } from "../domain/managed-role.ts";
 import { parseIdentifier } from "../domain/names.ts";
-import { emptyPlan, previewStatements, type Statement, type StatementPreview } from "../domain/plan.ts";
+import { emptyPlan, type Statement, type StatementPreview } from "../domain/plan.ts";
 import type { Target } from "../domain/target.ts";
 import { notFound, ServiceError } from "../errors.ts";
 import { planTaking, readAuthority, readGrantable } from "../postgres/authority.ts";
@@ -11,12 +11,11 @@ import {
   membershipOptionsSince,
   revokeMembership,
 } from "../postgres/statements/memberships.ts";
-import { applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
+import type { Decide, Decision } from "./apply.ts";
+import { planOf, runChange } from "./change.ts";
 import type { Call, Context } from "./context.ts";
 import { planCreatorChange } from "./creator-coverage.ts";
-import { withInstanceLock } from "./instance-lock.ts";
 import { findPrincipal, type Principal, parsePrincipalName } from "./principals.ts";
-import { recordChange, recordFailure } from "./record.ts";
 import { describePlace, fullRoleName, unsafeAttributes } from "./role-names.ts";
 import { findSchema } from "./schema-lookup.ts";
 
@@ -81,21 +80,17 @@ async function changeMembership(
     const role = await findGroupRole(session, schema, roleName);
     return plans(session, role, await findPrincipal(session, context, username));
   };
-  const outcome = { normalizedUsername: username.normalized, role: roleName };
-  if (input.dryRun) {
-    const { statements, warnings } = await planOnly(context, call, target, decide);
-    return { ...outcome, changed: statements.length > 0, plan: previewStatements(statements), warnings };
-  }
   const verb = plans === planAssignment ? "assign" : "revoke";
   const summary = `${verb} ${roleName} ${verb === "assign" ? "to" : "from"} ${username.normalized}`;
   const subject = { summary, schema, roleName, username: username.normalized };
-  await context.registry.read(target);
-  const applied = await recordFailure(context, call, target, subject, () =>
-    withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
-  );
-  const changed = applied.statements.length > 0;
-  if (changed) await recordChange(context, call, target, { ...subject, statements: applied.statements });
-  return { ...outcome, changed, warnings: applied.warnings };
+  const decision = await runChange(context, call, target, { dryRun: input.dryRun ?? false, subject, decide });
+  return {
+    normalizedUsername: username.normalized,
+    role: roleName,
+    changed: decision.statements.length > 0,
+    ...planOf(input.dryRun, decision),
+    warnings: decision.warnings,
+  };
 }
 
 /** A role that may be granted: a group role of this schema, or one that no schema owns. */

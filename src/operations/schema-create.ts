@@ -1,6 +1,6 @@
 import { parseUsername } from "../domain/iam-user.ts";
 import { parseSchemaName } from "../domain/names.ts";
-import { previewStatements, type StatementPreview } from "../domain/plan.ts";
+import type { StatementPreview } from "../domain/plan.ts";
 import type { Target } from "../domain/target.ts";
 import { notFound, ServiceError } from "../errors.ts";
 import { planTaking, readAuthority } from "../postgres/authority.ts";
@@ -8,10 +8,9 @@ import { readRoles } from "../postgres/role-catalog.ts";
 import { readSchema } from "../postgres/schema-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { createSchemaStatement } from "../postgres/statements/schemas.ts";
-import { applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
+import type { Decide, Decision } from "./apply.ts";
+import { planOf, runChange } from "./change.ts";
 import type { Call, Context } from "./context.ts";
-import { withInstanceLock } from "./instance-lock.ts";
-import { recordChange, recordFailure } from "./record.ts";
 
 export interface CreateSchemaInput {
   readonly schema: string;
@@ -41,31 +40,18 @@ export async function createSchema(
   const schema = parseSchemaName("schema_name", input.schema);
   const owner = input.owner === undefined ? undefined : parseOwner(context, input.owner);
   const decide: Decide<{ owner: string }> = (session) => decideSchema(session, schema, owner);
-  if (input.dryRun) {
-    const decision = await planOnly(context, call, target, decide);
-    return { ...describe(decision), plan: previewStatements(decision.statements) };
-  }
   const subject = { summary: `create schema ${schema}`, schema };
-  await context.registry.read(target);
-  const applied = await recordFailure(context, call, target, subject, () =>
-    withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
-  );
-  if (applied.statements.length > 0) {
-    await recordChange(context, call, target, { ...subject, statements: applied.statements });
-  }
-  return describe(applied);
+  const decision = await runChange(context, call, target, { dryRun: input.dryRun ?? false, subject, decide });
+  return {
+    owner: decision.result.owner,
+    created: decision.statements.length > 0,
+    ...planOf(input.dryRun, decision),
+    warnings: decision.warnings,
+  };
 }
 
 function parseOwner(context: Context, owner: string): string {
   return owner === context.settings.adminUser ? owner : parseUsername("owner", owner).normalized;
-}
-
-function describe(decision: Decision<{ owner: string }>): CreateSchemaResult {
-  return {
-    owner: decision.result.owner,
-    created: decision.statements.length > 0,
-    warnings: decision.warnings,
-  };
 }
 
 async function decideSchema(

@@ -2,6 +2,7 @@ import type { Target } from "../domain/target.ts";
 import { readTables, type TableKind, type TableRow } from "../postgres/reads/tables.ts";
 import type { Call, Context } from "./context.ts";
 import { findSchema } from "./schema-lookup.ts";
+import { withSharedRead } from "./shared-reads.ts";
 
 export interface TableInfo {
   readonly name: string;
@@ -27,7 +28,7 @@ export async function listTables(
   target: Target,
   input: { readonly schema: string },
 ): Promise<TableInfo[]> {
-  return context.pools.withSession(target, call, async (session) => {
+  return withSharedRead(context, call, target, [input.schema], async (session) => {
     const schemaOid = await findSchema(session, input.schema);
     return (await readTables(session, schemaOid)).map(toTableInfo);
   });

@@ -4,6 +4,7 @@ import type { Target } from "../domain/target.ts";
 import { readSchemaPermissions, readUsers, type UserRow } from "../postgres/reads/users.ts";
 import type { Call, Context } from "./context.ts";
 import { findSchema } from "./schema-lookup.ts";
+import { withSharedRead } from "./shared-reads.ts";
 
 export type UserType = "iam_user" | "iam_service_account" | "iam_group" | "built_in" | "system";
 
@@ -42,7 +43,7 @@ export async function listUsers(
   target: Target,
   input: { readonly schema: string },
 ): Promise<UserList> {
-  return context.pools.withSession(target, call, async (session) => {
+  return withSharedRead(context, call, target, [input.schema], async (session) => {
     const schemaOid = await findSchema(session, input.schema);
     const rows = await readUsers(session, iamRoles);
     const permissions = await readSchemaPermissions(session, schemaOid, iamRoles);
