@@ -123,6 +123,10 @@ export function createAdminPasswords(
       const cached = cache.get(instanceKey(instance));
       if (cached?.password === refused) cached.password = undefined;
     },
+    expire(instance) {
+      const cached = cache.get(instanceKey(instance));
+      if (cached !== undefined) cached.readAt = Number.NEGATIVE_INFINITY;
+    },
     async close() {
       closing.abort(stopping());
       cache.clear();

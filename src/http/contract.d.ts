@@ -338,6 +338,134 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/pools": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * The connection pools
+         * @description The pools of this process in PgBouncer's words: `cl_` counts requests, `sv_` connections to the database. It
+         *     contacts no database. Each process of the service has pools of its own and answers for itself.
+         */
+        readonly get: operations["listPools"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/pools/pause": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Hold requests back
+         * @description Lends no connection until `/pools/resume`. Requests wait as long as CONNECTION_TIMEOUT and are then answered 503.
+         *     What runs goes on; each connection is closed when it comes back. `complete` says that none is left: then the
+         *     database can be restarted, moved or dropped. It holds for this process, and for databases without a pool too.
+         */
+        readonly post: operations["pausePools"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/pools/resume": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * End a pause
+         * @description Ends the pauses of what is named and of what lies in it; a pause of something wider stays, and then so does the
+         *     state `paused`. Failures to connect are forgotten, so that an instance that came back is tried at once.
+         */
+        readonly post: operations["resumePools"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/pools/drain": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Replace connections
+         * @description Closes idle connections now, and those in use when they come back. New requests get new connections. `complete`
+         *     says that none of the old ones is left.
+         */
+        readonly post: operations["drainPools"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/pools/reload": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Read credentials again and replace connections
+         * @description Reads the admin's password again before the next connection is opened, forgets failures to connect, and then does
+         *     as `/pools/drain`. No request fails by it. Settings are those of the process's start.
+         */
+        readonly post: operations["reloadPools"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/pools/kill": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * End connections at once
+         * @description Cancels what runs and closes the connections. Requests that ran something are answered 503 with
+         *     `details.reason: connection_killed`; it is not known whether their last statement took effect. Requests that
+         *     wait, and new ones, get new connections: to hold them back, pause first.
+         */
+        readonly post: operations["killPools"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -552,6 +680,102 @@ export interface components {
             readonly uptime_seconds: number;
             readonly pools: components["schemas"]["PoolTotals"];
             readonly warnings: components["schemas"]["Warnings"];
+        };
+        /**
+         * @description What a command is for: one database (all four fields), the databases of an instance (without `database_name`), or
+         *     everything (none of the four).
+         */
+        readonly PoolsScopeRequest: {
+            readonly project_id?: components["schemas"]["ProjectId"];
+            readonly region?: components["schemas"]["Region"];
+            readonly instance_name?: components["schemas"]["InstanceName"];
+            readonly database_name?: components["schemas"]["DatabaseName"];
+        };
+        /**
+         * @description What a command is for: one database (all four fields), the databases of an instance (without `database_name`), or
+         *     everything (none of the four).
+         */
+        readonly PoolsRequest: {
+            readonly project_id?: components["schemas"]["ProjectId"];
+            readonly region?: components["schemas"]["Region"];
+            readonly instance_name?: components["schemas"]["InstanceName"];
+            readonly database_name?: components["schemas"]["DatabaseName"];
+            /**
+             * @description How long the answer may wait for the end of what runs. The command goes on after that.
+             * @default 10
+             */
+            readonly wait_seconds?: number;
+        };
+        readonly Pool: {
+            /** @description The project. */
+            readonly project_id: string;
+            /** @description The region. */
+            readonly region: string;
+            /** @description The instance. */
+            readonly instance_name: string;
+            /** @description The database. */
+            readonly database_name: string;
+            /**
+             * @description `idle` holds nothing; `pausing` and `draining` still wait for connections in use.
+             * @enum {string}
+             */
+            readonly state: "idle" | "active" | "pausing" | "paused" | "draining";
+            /** @description Requests that have a connection. */
+            readonly cl_active: number;
+            /** @description Requests that wait for one. */
+            readonly cl_waiting: number;
+            /** @description Connections in use. */
+            readonly sv_active: number;
+            /** @description Connections that are free. */
+            readonly sv_idle: number;
+            /** @description Connections that are being opened. */
+            readonly sv_connecting: number;
+            /** @description How long the first in the queue has waited, in seconds. */
+            readonly maxwait: number;
+            /** @description Connections, with those that are being opened and those that are being closed. */
+            readonly size: number;
+            /** @description The same as `sv_idle`. */
+            readonly checked_in: number;
+            /** @description The same as `sv_active`. */
+            readonly checked_out: number;
+            /** @description Connections above CONNECTION_POOL_SIZE. */
+            readonly overflow: number;
+            readonly totals: components["schemas"]["PoolHistory"];
+        };
+        /** @description Since the process started, or since MAX_POOLS made the pool give way. */
+        readonly PoolHistory: {
+            /** @description Connections asked for. */
+            readonly requests: number;
+            /** @description Waiting for connections, in seconds. */
+            readonly wait_time: number;
+            /** @description Connections in use, in seconds. */
+            readonly query_time: number;
+            /** @description Requests that failed by the database or a connection. */
+            readonly errors: number;
+        };
+        /** @description One database, an instance, or everything when it is empty. */
+        readonly PoolScope: {
+            /** @description The project. */
+            readonly project_id?: string;
+            /** @description The region. */
+            readonly region?: string;
+            /** @description The instance. */
+            readonly instance_name?: string;
+            /** @description The database. */
+            readonly database_name?: string;
+        };
+        readonly PoolList: components["schemas"]["Envelope"] & {
+            /** @description One for each database in use. */
+            readonly pools: readonly components["schemas"]["Pool"][];
+            /** @description What is paused, whether it has pools or not. */
+            readonly paused: readonly components["schemas"]["PoolScope"][];
+            readonly totals: components["schemas"]["PoolTotals"];
+        };
+        readonly PoolsCommanded: components["schemas"]["Envelope"] & components["schemas"]["PoolScope"] & {
+            /** @description Whether the last connection that was to go has gone. */
+            readonly complete: boolean;
+            /** @description The pools of what was named, as they are now. */
+            readonly pools: readonly components["schemas"]["Pool"][];
         };
         readonly SchemaList: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
             /** @description Names of the schemas, sorted. */
@@ -1262,7 +1486,7 @@ export interface operations {
                  */
                 readonly project_id: components["schemas"]["ProjectId"];
                 /**
-                 * @description The region; left out
+                 * @description The region; left out, the instance is looked for by its name.
                  * @example europe-west1
                  */
                 readonly region?: components["schemas"]["Region"];
@@ -1719,6 +1943,304 @@ export interface operations {
                      *     }
                      */
                     readonly "application/json": components["schemas"]["UserCleanedUp"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly listPools: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The pools. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Found 1 pool",
+                     *       "pools": [
+                     *         {
+                     *           "project_id": "demo-project",
+                     *           "region": "europe-west1",
+                     *           "instance_name": "orders-db",
+                     *           "database_name": "orders",
+                     *           "state": "active",
+                     *           "cl_active": 1,
+                     *           "cl_waiting": 0,
+                     *           "sv_active": 1,
+                     *           "sv_idle": 2,
+                     *           "sv_connecting": 0,
+                     *           "maxwait": 0,
+                     *           "size": 3,
+                     *           "checked_in": 2,
+                     *           "checked_out": 1,
+                     *           "overflow": 0,
+                     *           "totals": {
+                     *             "requests": 42,
+                     *             "wait_time": 0.0331,
+                     *             "query_time": 0.2175,
+                     *             "errors": 0
+                     *           }
+                     *         }
+                     *       ],
+                     *       "paused": [],
+                     *       "totals": {
+                     *         "pools": 1,
+                     *         "size": 3,
+                     *         "checked_out": 1,
+                     *         "checked_in": 2,
+                     *         "waiting": 0,
+                     *         "overflow": 0,
+                     *         "limit": 30,
+                     *         "utilization": 0.0333
+                     *       },
+                     *       "execution_time_seconds": 0.0002
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["PoolList"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly pausePools: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "wait_seconds": 10
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["PoolsRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The pools concerned, as they are now. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Paused the database orders on demo-project:europe-west1:orders-db: 0 pools",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "complete": true,
+                     *       "pools": [],
+                     *       "execution_time_seconds": 0.0006
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["PoolsCommanded"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly resumePools: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["PoolsScopeRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The pools concerned, as they are now. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Resumed the database orders on demo-project:europe-west1:orders-db: 0 pools",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "complete": true,
+                     *       "pools": [],
+                     *       "execution_time_seconds": 0.0006
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["PoolsCommanded"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly drainPools: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "wait_seconds": 10
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["PoolsRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The pools concerned, as they are now. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Drained the database orders on demo-project:europe-west1:orders-db: 0 pools",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "complete": true,
+                     *       "pools": [],
+                     *       "execution_time_seconds": 0.0006
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["PoolsCommanded"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly reloadPools: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "wait_seconds": 10
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["PoolsRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The pools concerned, as they are now. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Reloaded the database orders on demo-project:europe-west1:orders-db: 0 pools",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "complete": true,
+                     *       "pools": [],
+                     *       "execution_time_seconds": 0.0006
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["PoolsCommanded"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly killPools: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "wait_seconds": 10
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["PoolsRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The pools concerned, as they are now. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Killed the connections of the database orders on demo-project:europe-west1:orders-db: 0 pools",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "complete": true,
+                     *       "pools": [],
+                     *       "execution_time_seconds": 0.0006
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["PoolsCommanded"];
                 };
             };
             readonly default: components["responses"]["Problem"];

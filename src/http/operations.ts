@@ -2,6 +2,14 @@ import { cleanupUser } from "../operations/cleanup.ts";
 import { checkDatabaseHealth } from "../operations/health.ts";
 import { grantInheritance, revokeInheritance } from "../operations/inheritance.ts";
 import { assignRole, revokeRole } from "../operations/memberships.ts";
+import {
+  drainPools,
+  killPools,
+  listPools,
+  pausePools,
+  reloadPools,
+  resumePools,
+} from "../operations/pools.ts";
 import { listRoles } from "../operations/role-list.ts";
 import { findRecordedRegions, initializeRoles, readRolesStatus } from "../operations/roles.ts";
 import { createSchema } from "../operations/schema-create.ts";
@@ -15,14 +23,20 @@ export const realOperations = {
   checkDatabaseHealth,
   cleanupUser,
   createSchema,
+  drainPools,
   findRecordedRegions,
   grantInheritance,
   initializeRoles,
+  killPools,
+  listPools,
   listRoles,
   listSchemas,
   listTables,
   listUsers,
+  pausePools,
   readRolesStatus,
+  reloadPools,
+  resumePools,
   revokeInheritance,
   revokeRole,
 };

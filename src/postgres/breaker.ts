@@ -14,6 +14,8 @@ export interface Breaker {
   succeeded(): void;
   /** `resetMs` overrides for how long a breaker that opens by this refuses. */
   failed(resetMs?: number): void;
+  /** Somebody says that the instance is well again: attempts are admitted, as in the beginning. */
+  reset(): void;
   /** The attempt said nothing about the instance. */
   undecided(): void;
 }
@@ -40,6 +42,12 @@ export function createBreaker({ threshold, resetMs, clock }: BreakerOptions): Br
     return probing ? probeWaitMs : 0;
   }
 
+  function reset(): void {
+    failures = 0;
+    openUntil = undefined;
+    probing = false;
+  }
+
   return {
     refusedForMs,
     isQuiet: () => failures === 0 || clock.now() - failedAt > 2 * resetMs,
@@ -48,11 +56,8 @@ export function createBreaker({ threshold, resetMs, clock }: BreakerOptions): Br
       if (waitMs === 0 && openUntil !== undefined) probing = true;
       return waitMs;
     },
-    succeeded() {
-      failures = 0;
-      openUntil = undefined;
-      probing = false;
-    },
+    succeeded: reset,
+    reset,
     failed(ownResetMs = resetMs) {
       failures += 1;
       failedAt = clock.now();

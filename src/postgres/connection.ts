@@ -2,7 +2,7 @@ import pg from "pg";
 import type { Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
 import type { Notice, Rows } from "./session.ts";
-import { sessionEnded, sqlstateOf } from "./sqlstate.ts";
+import { sessionEnded, sqlstate, sqlstateOf } from "./sqlstate.ts";
 
 /** What pg keeps per connection about prepared statements; not in its types. */
 interface PreparedStatements {
@@ -27,6 +27,9 @@ export interface ConnectionOptions {
   readonly openedAt: number;
   readonly expiresAt: number;
 }
+
+/** Why the service itself ends a connection under its borrower. */
+export type EndReason = "connection_killed" | "shutting_down";
 
 /** One connection to a database, whoever uses it. */
 export interface Connection {
@@ -63,6 +66,8 @@ export interface Connection {
   onBroken(fn: (error: Error) => void): void;
   /** Settles when the stream is closed, for whatever reason: then the server's session is gone too. */
   readonly closed: Promise<void>;
+  /** Sends no further statement, and says why to whoever asks; what runs is for the caller to end. */
+  condemn(reason: EndReason): void;
   /** Says goodbye to the server. */
   end(): void;
   /** Cuts the stream. */
@@ -91,6 +96,7 @@ export function wrapClient(options: ConnectionOptions): Connection {
   /** After an error the server's ReadyForQuery is still to come, and with it the transaction's true state. */
   let awaitsReady = false;
   let failure: Error | undefined;
+  let condemned: EndReason | undefined;
   let brokenListener: ((error: Error) => void) | undefined;
   let onSettled: (() => void) | undefined;
   const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>();
@@ -124,11 +130,15 @@ export function wrapClient(options: ConnectionOptions): Connection {
   /** An error of the statement stays as it is; one of the connection says what is not known. */
   function asQueryError(error: Error): Error {
     if (sessionEnded.has(sqlstateOf(error) ?? "")) fail(error);
+    if (condemned !== undefined && (failure !== undefined || sqlstateOf(error) === sqlstate.queryCanceled)) {
+      return connectionEnded(condemned, "during", error);
+    }
     return failure === undefined ? error : connectionLost(error, "during");
   }
 
   function send<Row extends object>(statement: Statement, isHousekeeping: boolean): Promise<Rows<Row>> {
     return new Promise((resolve, reject) => {
+      if (condemned !== undefined) return reject(connectionEnded(condemned, "before", failure));
       if (failure !== undefined) return reject(connectionLost(failure, "before"));
       const collector: Collector = { notices: undefined };
       collectors.push(collector);
@@ -184,6 +194,9 @@ export function wrapClient(options: ConnectionOptions): Connection {
       else fn(failure);
     },
     closed,
+    condemn(reason) {
+      condemned ??= reason;
+    },
     end() {
       failure ??= new Error("the connection was ended");
       client.end().catch(() => client.connection.stream.destroy());
@@ -206,5 +219,26 @@ function connectionLost(cause: Error, when: "before" | "during"): ServiceError {
     cause,
     retryAfterS: 1,
     details: { reason: "connection_lost", ...(state === undefined ? {} : { sqlstate: state }) },
+  });
+}
+
+const endReasons: Readonly<Record<EndReason, string>> = {
+  connection_killed: "The connection to the database was ended by an operator",
+  shutting_down: "The service is shutting down and ended the connection to the database",
+};
+
+function connectionEnded(
+  reason: EndReason,
+  when: "before" | "during",
+  cause: Error | undefined,
+): ServiceError {
+  const what =
+    when === "before"
+      ? "before the statement could be sent."
+      : "while a statement ran; it is not known whether it took effect.";
+  return new ServiceError("unavailable", `${endReasons[reason]} ${what}`, {
+    cause,
+    retryAfterS: 1,
+    details: { reason },
   });
 }

@@ -18,4 +18,6 @@ export interface AdminPasswords {
   read(instance: Instance): Promise<string>;
   /** The server refused this password (28P01): drop it if it is still the cached one. */
   forget(instance: Instance, refused: string): void;
+  /** Read it again before it is used next. The known one stays in use while reading fails in passing. */
+  expire(instance: Instance): void;
 }

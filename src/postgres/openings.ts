@@ -21,6 +21,8 @@ export interface OpeningsOptions {
   readonly live: () => number;
   /** The pool's connections, with those that close. */
   readonly held: () => number;
+  /** Nothing is to be opened for now. */
+  readonly paused: () => boolean;
   readonly onOpened: (connection: Connection) => void;
   /** Its slot is still taken. */
   readonly onFailed: (failure: ConnectFailure) => void;
@@ -47,7 +49,7 @@ export function createOpenings(options: OpeningsOptions): Openings {
   let connecting = 0;
   let closed = false;
 
-  const mayOpen = () => !closed && breaker.refusedForMs() === 0;
+  const mayOpen = () => !closed && !options.paused() && breaker.refusedForMs() === 0;
 
   function wishFor(since: number, healthCheck: boolean): void {
     const grant = () => {
@@ -59,7 +61,7 @@ export function createOpenings(options: OpeningsOptions): Openings {
   }
 
   function isWanted(): boolean {
-    if (budget.overdrawn(instance)) return false;
+    if (options.paused() || budget.overdrawn(instance)) return false;
     return waiters.size > 0 || live() + connecting <= settings.minSize;
   }
 

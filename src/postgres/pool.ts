@@ -5,7 +5,7 @@ import type { Breaker } from "./breaker.ts";
 import type { Budget } from "./budget.ts";
 import type { Clock } from "./clock.ts";
 import { type ConnectFailure, readRefusal } from "./connect-failure.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, EndReason } from "./connection.ts";
 import { cleanConnection, isAlive, isClean } from "./hygiene.ts";
 import type { Opened, OpenRequest } from "./open-connection.ts";
 import { createOpenings } from "./openings.ts";
@@ -32,6 +32,8 @@ export interface PoolOptions {
   readonly onOpened: (connection: Connection) => void;
   /** Nothing is left in the pool: no connection, no borrower. */
   readonly onEmpty: (pool: Pool, failed: boolean) => void;
+  /** It begins as after `pause()`. */
+  readonly paused: boolean;
 }
 
 export interface PoolCounts {
@@ -52,7 +54,16 @@ export interface Pool {
   /** Undefined when the connection was clean, and is back already. */
   giveBack(connection: Connection): Promise<void> | undefined;
   counts(): PoolCounts;
+  /** How long its first borrower waits, in milliseconds; 0 when none does. */
+  longestWaitMs(): number;
+  /** No connection, and nobody who waits for one. */
   isEmpty(): boolean;
+  /** Empty, and nobody is about to come back to it: it may be forgotten. */
+  isUnused(): boolean;
+  /** No connection, and none on its way; somebody may wait. */
+  isQuiet(): boolean;
+  /** Connections that are to be replaced are still lent. */
+  isDraining(): boolean;
   /** Since when its longest idle connection lies idle; undefined when none does. */
   idleSince(): number | undefined;
   /** Closes the connection that lies idle for longest. */
@@ -63,6 +74,13 @@ export interface Pool {
   close(error: ServiceError): void;
   /** Closes the lent connections as well. */
   cut(): void;
+  /** Lends nothing until `resume()`. Resolves when it is quiet. */
+  pause(): Promise<void>;
+  resume(): void;
+  /** Replaces its connections: idle ones now, lent ones when they come back. Resolves when the last of them is closed. */
+  drain(): Promise<void>;
+  /** Ends its connections with what runs on them. Resolves when they are closed. */
+  kill(): Promise<void>;
 }
 
 /** How long an overflow connection waits for its next borrower. */
@@ -74,7 +92,10 @@ const defaultCheckAfterIdleMs = 30_000;
 export function createPool(options: PoolOptions): Pool {
   const { target, instance, settings, clock, budget, breaker } = options;
   const checkAfterIdleMs = settings.checkAfterIdleMs ?? defaultCheckAfterIdleMs;
-  const waiters = createWaiters(clock, () => openings.match());
+  const waiters = createWaiters(clock, () => {
+    openings.match();
+    tellIfEmpty(true);
+  });
   /** Every connection whose slot is not free yet. */
   const members = new Set<Connection>();
   const lent = new Set<Connection>();
@@ -84,12 +105,17 @@ export function createPool(options: PoolOptions): Pool {
   let lastUsedAt = clock.now();
   let lastFailure: { readonly failure: ConnectFailure; readonly at: number } | undefined;
   let closed: ServiceError | undefined;
+  let paused = options.paused;
+  /** Connections that were opened until then are not lent again. */
+  let staleUntil = Number.NEGATIVE_INFINITY;
+  const whenQuiet: (() => void)[] = [];
 
   const live = () => members.size - closing.size;
   const openings = createOpenings({
     ...{ target, instance, settings, clock, budget, breaker, waiters, open: options.open },
     live,
     held: () => members.size,
+    paused: () => paused,
     onOpened: join,
     onFailed: openingFailed,
   });
@@ -114,12 +140,12 @@ export function createPool(options: PoolOptions): Pool {
     }
     lent.delete(connection);
     connection.destroy();
-    for (const other of idle.splice(0)) retire(other);
+    retireIdle();
     return wait(borrower, Math.max(1, settings.connectionTimeoutMs - (clock.now() - startedAt)));
   }
 
   function wait(borrower: BorrowOptions, timeoutMs: number): Promise<Connection> {
-    const refusedForMs = breaker.refusedForMs();
+    const refusedForMs = paused ? 0 : breaker.refusedForMs();
     if (closed !== undefined) return Promise.reject(closed);
     if (refusedForMs > 0 && live() === 0 && openings.connecting() === 0) {
       if (isEmpty()) options.onEmpty(pool, true);
@@ -139,7 +165,7 @@ export function createPool(options: PoolOptions): Pool {
     const failed = lastFailure !== undefined && lastFailure.at >= since ? lastFailure.failure : undefined;
     return explainShortage({
       ...{ target, timeoutMs: settings.connectionTimeoutMs, failure: failed?.error },
-      ...{ live: live(), connecting: openings.connecting() },
+      ...{ live: live(), connecting: openings.connecting(), paused },
     });
   }
 
@@ -161,7 +187,12 @@ export function createPool(options: PoolOptions): Pool {
     members.delete(connection);
     budget.release(instance, closing.delete(connection) ? "closing" : "open");
     openings.match();
-    if (isEmpty()) options.onEmpty(pool, false);
+    tellIfEmpty(false);
+  }
+
+  function tellIfEmpty(failed: boolean): void {
+    if (isQuiet()) for (const tell of whenQuiet.splice(0)) tell();
+    if (isEmpty()) options.onEmpty(pool, failed);
   }
 
   function openingFailed(failure: ConnectFailure): void {
@@ -170,20 +201,21 @@ export function createPool(options: PoolOptions): Pool {
     const isFull = failure.sqlstate === sqlstate.tooManyConnections && budget.open(instance) > 0;
     const isHopeless =
       failure.error.kind === "not_found" || (live() === 0 && openings.connecting() === 0 && !isFull);
-    if (isHopeless) {
+    if (isHopeless && !paused) {
       waiters.refuseAll(failure.error);
       openings.withdraw();
     }
     budget.release(instance, "connecting");
     if (isFull) openings.match();
-    if (isEmpty()) options.onEmpty(pool, true);
+    tellIfEmpty(true);
   }
 
   /** Finds a use for a connection that nobody holds. */
   function place(connection: Connection): void {
     if (connection.broken()) return;
     const now = clock.now();
-    if (closed !== undefined || connection.expiresAt <= now || budget.exceeded(instance)) {
+    const isOver = closed !== undefined || paused || isStale(connection) || connection.expiresAt <= now;
+    if (isOver || budget.exceeded(instance)) {
       retire(connection);
       return;
     }
@@ -204,6 +236,8 @@ export function createPool(options: PoolOptions): Pool {
     }
   }
 
+  const isStale = (connection: Connection) => connection.openedAt <= staleUntil;
+
   function retire(connection: Connection): void {
     closing.add(connection);
     budget.closing(instance);
@@ -223,8 +257,10 @@ export function createPool(options: PoolOptions): Pool {
     if (connection.broken()) options.onSuspicion();
     const isFit = await cleanConnection(connection, clock, cleanTimeoutMs);
     lent.delete(connection);
-    if (isFit) place(connection);
-    else if (members.has(connection) && !closing.has(connection)) retire(connection);
+    if (members.has(connection) && !closing.has(connection)) {
+      if (isFit) place(connection);
+      else retire(connection);
+    } else tellIfEmpty(false);
   }
 
   function tidy(): void {
@@ -248,6 +284,41 @@ export function createPool(options: PoolOptions): Pool {
     return members.size === 0 && openings.isNone() && waiters.size === 0;
   }
 
+  function isQuiet(): boolean {
+    return members.size === 0 && openings.connecting() === 0;
+  }
+
+  function retireIdle(): void {
+    for (const connection of idle.splice(0)) retire(connection);
+  }
+
+  async function drain(): Promise<void> {
+    staleUntil = clock.now();
+    const leaving = Array.from(members, (connection) => connection.closed);
+    retireIdle();
+    await Promise.all(leaving);
+  }
+
+  function cut(reason: EndReason): void {
+    for (const connection of lent) {
+      connection.condemn(reason);
+      if (members.has(connection) && !closing.has(connection)) retire(connection);
+    }
+  }
+
+  async function pause(): Promise<void> {
+    paused = true;
+    openings.withdraw();
+    retireIdle();
+    if (isQuiet()) return;
+    await new Promise<void>((resolve) => whenQuiet.push(resolve));
+  }
+
+  function resume(): void {
+    paused = false;
+    openings.match();
+  }
+
   const pool: Pool = {
     target,
     get lastUsedAt() {
@@ -262,7 +333,17 @@ export function createPool(options: PoolOptions): Pool {
       connecting: openings.connecting(),
       waiting: waiters.size,
     }),
+    longestWaitMs() {
+      const first = waiters.longest();
+      return first === undefined ? 0 : Math.max(0, clock.now() - first.since);
+    },
     isEmpty,
+    isUnused: () => isEmpty() && lent.size === 0,
+    isQuiet,
+    isDraining() {
+      for (const connection of members) if (isStale(connection)) return true;
+      return false;
+    },
     idleSince: () => idle[0]?.idleSince,
     closeOldestIdle() {
       const connection = idle.shift();
@@ -273,10 +354,17 @@ export function createPool(options: PoolOptions): Pool {
       closed = error;
       waiters.refuseAll(error);
       openings.close();
-      for (const connection of idle.splice(0)) retire(connection);
+      retireIdle();
     },
-    cut() {
-      for (const connection of [...lent]) if (!closing.has(connection)) retire(connection);
+    cut: () => cut("shutting_down"),
+    pause,
+    resume,
+    drain,
+    async kill() {
+      const leaving = Array.from(members, (connection) => connection.closed);
+      retireIdle();
+      cut("connection_killed");
+      await Promise.all(leaving);
     },
   };
   return pool;

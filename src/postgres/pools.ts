@@ -1,8 +1,10 @@
-import { instanceKey, type Target, targetKey } from "../domain/target.ts";
+import { instanceKey, type Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { createBudget } from "./budget.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { createConsole } from "./console.ts";
+import { createEntries, type Entry } from "./entries.ts";
 import type { AdminPasswords, InstanceAccess } from "./instance-access.ts";
 import {
   capForNow,
@@ -13,8 +15,11 @@ import {
 } from "./instance-state.ts";
 import { applicationNameOf, lend } from "./lease.ts";
 import { openConnection } from "./open-connection.ts";
+import { createPauses } from "./pauses.ts";
 import { createPool, type Pool } from "./pool.ts";
 import type { PoolSettings } from "./pool-settings.ts";
+import { isDatabaseFault } from "./pool-stats.ts";
+import { sumUp } from "./pool-totals.ts";
 import { retire } from "./retire.ts";
 import type { Pools } from "./session.ts";
 import { sqlstate } from "./sqlstate.ts";
@@ -44,7 +49,6 @@ const longestTidyIntervalMs = 1_000;
 export function createPools(options: PoolsOptions): ClosablePools {
   const { settings, access, log } = options;
   const clock = options.clock ?? systemClock;
-  const pools = new Map<string, Pool>();
   /** Taken out of use; their connections are on their way out. */
   const leaving = new Set<Pool>();
   const instances = new Map<string, InstanceState>();
@@ -52,24 +56,23 @@ export function createPools(options: PoolsOptions): ClosablePools {
   const closing = new AbortController();
   const whenEmpty: (() => void)[] = [];
   let cancelTidy: (() => void) | undefined;
+  const pauses = createPauses();
+  const entries = createEntries({ most: settings.maxPools ?? defaultMaxPools, onEvicted: evicted });
   const budget = createBudget({
     totalLimit: settings.totalLimit ?? defaultTotalLimit,
     instanceLimit: settings.instanceLimit ?? settings.size + settings.maxOverflow + 1,
     reclaim: closeOldestIdle,
   });
 
-  function poolOf(target: Target): Pool {
-    const key = targetKey(target);
-    const known = pools.get(key);
-    if (known !== undefined) return known;
+  function poolOf(entry: Entry): Pool {
+    if (entry.pool !== undefined) return entry.pool;
     if (closing.signal.aborted) throw shuttingDown();
-    makeRoom();
-    const pool = openPool(target, key);
-    pools.set(key, pool);
-    return pool;
+    entry.pool = openPool(entry);
+    return entry.pool;
   }
 
-  function openPool(target: Target, key: string): Pool {
+  function openPool(entry: Entry): Pool {
+    const { target } = entry;
     const state = instanceOf(target);
     state.pools += 1;
     const opener = {
@@ -81,6 +84,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
     };
     return createPool({
       ...{ target, settings, clock, log, budget, instance: state.key, breaker: state.breaker },
+      paused: pauses.holds(target),
       open: (request) => openConnection(opener, { ...request, signal: closing.signal }),
       retire: (connection) => void retire(connection, clock, access),
       suspectBefore: () => state.suspectBefore,
@@ -88,10 +92,11 @@ export function createPools(options: PoolsOptions): ClosablePools {
         state.suspectBefore = clock.now();
       },
       onOpened: (connection) => {
+        entry.wasOpen = true;
         scheduleTidy();
         readLimitIfDue(state, connection, budget, settings, clock);
       },
-      onEmpty: (pool, failed) => emptied(pool, key, failed),
+      onEmpty: (pool, failed) => emptied(entry, pool, failed),
     });
   }
 
@@ -105,47 +110,38 @@ export function createPools(options: PoolsOptions): ClosablePools {
     return state;
   }
 
-  /** At the limit of pools, the one that was not used for longest goes, if nobody uses it. */
-  function makeRoom(): void {
-    if (pools.size < (settings.maxPools ?? defaultMaxPools)) return;
-    let oldest: { key: string; pool: Pool } | undefined;
-    for (const [key, pool] of pools) {
-      const { lent, waiting, connecting } = pool.counts();
-      if (lent + waiting + connecting > 0) continue;
-      if (oldest === undefined || pool.lastUsedAt < oldest.pool.lastUsedAt) oldest = { key, pool };
-    }
-    if (oldest === undefined) {
-      throw new ServiceError("unavailable", "Too many databases are in use at the same time.", {
-        retryAfterS: 1,
-        details: { reason: "too_many_pools" },
-      });
-    }
-    remove(oldest.key, oldest.pool);
-    if (!oldest.pool.isEmpty()) leaving.add(oldest.pool);
-    oldest.pool.close(shuttingDown());
+  function evicted(pool: Pool): void {
+    forgotten(pool);
+    if (!pool.isEmpty()) leaving.add(pool);
+    pool.close(shuttingDown());
   }
 
-  function remove(key: string, pool: Pool): void {
-    if (pools.get(key) !== pool) return;
-    pools.delete(key);
+  function forgotten(pool: Pool): void {
     const state = instanceOf(pool.target);
     state.pools -= 1;
     forgetIfIdle(state);
   }
 
-  /** An instance that failed lately is remembered: its breaker counts. */
+  /** An instance that failed lately is remembered: its breaker and its cap count. */
   function forgetIfIdle(state: InstanceState): void {
-    if (state.pools === 0 && state.breaker.isQuiet()) instances.delete(state.key);
+    if (state.pools > 0 || state.cappedUntil !== undefined || !state.breaker.isQuiet()) return;
+    instances.delete(state.key);
   }
 
-  function emptied(pool: Pool, key: string, failed: boolean): void {
+  /** An empty pool is forgotten, so that a database that is not in use costs next to nothing. */
+  function emptied(entry: Entry, pool: Pool, failed: boolean): void {
     leaving.delete(pool);
-    if (failed) remove(key, pool);
+    const isNeeded = settings.minSize > 0 && entry.wasOpen;
+    if (entry.pool === pool && pool.isUnused() && !isNeeded) {
+      entry.pool = undefined;
+      forgotten(pool);
+    }
+    if (failed && !entry.wasOpen) entries.remove(entry);
     if (whenEmpty.length > 0 && isEmpty()) for (const done of whenEmpty.splice(0)) done();
   }
 
   function everyPool(): Pool[] {
-    return [...pools.values(), ...leaving];
+    return [...entries.pools(), ...leaving];
   }
 
   function isEmpty(): boolean {
@@ -154,7 +150,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
 
   function closeOldestIdle(instance: string | undefined): boolean {
     let oldest: { pool: Pool; since: number } | undefined;
-    for (const pool of pools.values()) {
+    for (const pool of entries.pools()) {
       const since = pool.idleSince();
       if (since === undefined || (oldest !== undefined && since >= oldest.since)) continue;
       if (instance === undefined || instanceKey(pool.target) === instance) oldest = { pool, since };
@@ -169,7 +165,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
     cancelTidy = clock.after(intervalMs, () => {
       cancelTidy = undefined;
       for (const state of instances.values()) liftCapIfDue(state, budget, clock);
-      for (const pool of pools.values()) pool.tidy();
+      for (const pool of entries.pools()) pool.tidy();
       for (const state of instances.values()) forgetIfIdle(state);
       if (!isEmpty()) scheduleTidy();
     });
@@ -185,36 +181,39 @@ export function createPools(options: PoolsOptions): ClosablePools {
 
   return {
     async withSession(target, borrower, fn) {
-      const pool = poolOf(target);
-      const borrowed = pool.borrow(borrower);
-      const connection = borrowed instanceof Promise ? await borrowed : borrowed;
-      const lease = lend(connection, applicationNameFor(borrower.operation));
+      const entry = entries.of(target);
+      const { stats } = entry;
+      stats.requests += 1;
       try {
-        return await fn(lease.session);
-      } finally {
-        lease.end();
-        const cleaning = pool.giveBack(connection);
-        if (cleaning !== undefined) await cleaning;
+        const pool = poolOf(entry);
+        const askedAt = clock.now();
+        const borrowed = pool.borrow(borrower);
+        const connection = borrowed instanceof Promise ? await borrowed : borrowed;
+        const lentAt = clock.now();
+        stats.waitMs += lentAt - askedAt;
+        const lease = lend(connection, applicationNameFor(borrower.operation));
+        try {
+          return await fn(lease.session);
+        } finally {
+          lease.end();
+          stats.queryMs += clock.now() - lentAt;
+          const cleaning = pool.giveBack(connection);
+          if (cleaning !== undefined) await cleaning;
+        }
+      } catch (error) {
+        if (isDatabaseFault(error)) stats.errors += 1;
+        throw error;
       }
     },
     totals() {
-      const totals = { size: 0, checkedOut: 0, idle: 0, waiting: 0, overflow: 0 };
-      const wanted = new Map<string, number>();
-      for (const pool of pools.values()) {
-        const counts = pool.counts();
-        totals.size += counts.size;
-        totals.checkedOut += counts.lent;
-        totals.idle += counts.idle;
-        totals.waiting += counts.waiting;
-        totals.overflow += Math.max(0, counts.size - settings.size);
-        const instance = instanceKey(pool.target);
-        wanted.set(instance, (wanted.get(instance) ?? 0) + settings.size + settings.maxOverflow);
-      }
-      let limit = 0;
-      for (const [instance, most] of wanted) limit += Math.min(most, budget.limit(instance));
-      limit = Math.min(limit, settings.totalLimit ?? defaultTotalLimit);
-      return { pools: pools.size, ...totals, limit };
+      const limitOf = (instance: string) => budget.limit(instance);
+      return sumUp(entries.all(), settings, limitOf, settings.totalLimit ?? defaultTotalLimit);
     },
+    console: createConsole({
+      entries: entries.all,
+      breakers: () => instances.values(),
+      ...{ pauses, passwords: options.passwords, size: settings.size },
+    }),
     async close({ deadlineMs = closeDeadlineMs } = {}) {
       cancelTidy?.();
       closing.abort();

@@ -1,4 +1,5 @@
 import type { Target } from "../domain/target.ts";
+import type { PoolConsole } from "./console.ts";
 
 /** A notice or warning that the server sent while a statement ran. */
 export interface Notice {
@@ -74,4 +75,5 @@ export interface PoolTotals {
 export interface Pools {
   withSession<T>(target: Target, options: BorrowOptions, fn: (session: Session) => Promise<T>): Promise<T>;
   totals(): PoolTotals;
+  readonly console: PoolConsole;
 }

@@ -8,12 +8,21 @@ export interface Shortage {
   readonly live: number;
   /** Connections that it is opening. */
   readonly connecting: number;
+  readonly paused: boolean;
   /** Why connecting failed while the borrower waited. */
   readonly failure: ServiceError | undefined;
 }
 
 /** What a borrower is told that got no connection in time. */
-export function explainShortage({ target, timeoutMs, live, connecting, failure }: Shortage): ServiceError {
+export function explainShortage({
+  target,
+  timeoutMs,
+  live,
+  connecting,
+  paused,
+  failure,
+}: Shortage): ServiceError {
+  if (paused) return pausedFor(target, timeoutMs);
   const [reason, why] =
     live > 0
       ? ["connections_in_use", "All are in use."]
@@ -26,4 +35,12 @@ export function explainShortage({ target, timeoutMs, live, connecting, failure }
     `No connection to ${where} within ${timeoutMs / 1_000} s. ${failure?.message ?? why}`,
     { cause: failure, retryAfterS: failure?.retryAfterS ?? 1, details: failure?.details ?? { reason } },
   );
+}
+
+function pausedFor(target: Target, timeoutMs: number): ServiceError {
+  const where = `${target.database} on ${connectionName(target)}`;
+  return new ServiceError("unavailable", `${where} is paused, and was for ${timeoutMs / 1_000} s.`, {
+    retryAfterS: 5,
+    details: { reason: "paused" },
+  });
 }

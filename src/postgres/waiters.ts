@@ -24,6 +24,8 @@ export interface Waiters {
   readonly size: number;
   /** The one that waits longest, left in the queue. */
   first(): Waiter | undefined;
+  /** The one that came first, whatever the order of service. */
+  longest(): Waiter | undefined;
   /** The waiter at a place in the order, from 0. */
   at(place: number): Waiter | undefined;
   readonly healthChecks: number;
@@ -85,6 +87,11 @@ export function createWaiters(clock: Clock, onLeft: () => void): Waiters {
       return healthChecks.size;
     },
     first: () => at(0),
+    longest() {
+      const [check] = healthChecks;
+      const [other] = others;
+      return check === undefined || (other !== undefined && other.since < check.since) ? other : check;
+    },
     at,
     refuseAll(error) {
       for (const waiter of [...healthChecks, ...others]) waiter.refuse(error);

@@ -33,6 +33,12 @@ const target = {
 
 /** What each operation answers to its example, beside the envelope. */
 const answers: Readonly<Record<string, object>> = {
+  listPools: { message: "Found 1 pool", paused: [{}] },
+  pausePools: { ...target, complete: true },
+  resumePools: { ...target, complete: true },
+  drainPools: { ...target, complete: true },
+  reloadPools: { ...target, complete: true },
+  killPools: { ...target, complete: true },
   getServiceHealth: { status: "healthy", service: "Cloud SQL PostgreSQL Manager", version: "1.0.0" },
   getOpenapi: { openapi: "3.1.0" },
   getDocs: {},

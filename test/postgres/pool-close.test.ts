@@ -60,7 +60,7 @@ describe("closing the pools", () => {
     const startedAt = performance.now();
     await pools.close({ deadlineMs: 100 });
     assert.ok(performance.now() - startedAt < 4_000);
-    await assert.rejects(running);
+    await assert.rejects(running, { kind: "unavailable", details: { reason: "shutting_down" } });
     assert.equal(await countSessions(), 0);
   });
 
@@ -77,7 +77,7 @@ describe("closing the pools", () => {
     await pools.close({ deadlineMs: 50 });
     assert.equal(await countSessions(), 0);
     release();
-    await assert.rejects(holding, { kind: "unavailable", details: { reason: "connection_lost" } });
+    await assert.rejects(holding, { kind: "unavailable", details: { reason: "shutting_down" } });
   });
 
   it("under full load ends every session, and answers everybody", async () => {

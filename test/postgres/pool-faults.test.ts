@@ -82,6 +82,9 @@ function cachingPasswords(stored: () => string) {
       counts.forgotten += 1;
       if (cached === refused) cached = undefined;
     },
+    expire() {
+      cached = undefined;
+    },
   };
   return { counts, passwords };
 }
@@ -202,6 +205,7 @@ describe("the admin's password", () => {
     const passwords: AdminPasswords = {
       read: () => Promise.reject(new ServiceError("unavailable", "The secrets are away.")),
       forget() {},
+      expire() {},
     };
     pools = createTestPools({ pg17: server }, { passwords, settings: { breakerThreshold: 1 } });
     for (let i = 0; i < 3; i++) assert.equal((await rejection(lend(pidOf))).message, "The secrets are away.");

@@ -1,5 +1,6 @@
 import type { StatementPreview } from "../../src/domain/plan.ts";
 import type { Operations } from "../../src/http/operations.ts";
+import type { PoolsCommanded } from "../../src/operations/pools.ts";
 import type { RegistryStatus } from "../../src/operations/registry.ts";
 
 export const somePlan: readonly StatementPreview[] = [
@@ -37,12 +38,41 @@ export function someStatus(lastUpdated = "2026-11-21T09:31:00.000Z"): RegistrySt
   };
 }
 
+const somePools: PoolsCommanded = {
+  complete: true,
+  pools: [
+    {
+      target: {
+        project: "demo-project",
+        region: "europe-west1",
+        instance: "orders-db",
+        database: "orders",
+      },
+      state: "active",
+      counts: { size: 12, lent: 9, idle: 2, connecting: 1, waiting: 3 },
+      longestWaitMs: 12.3456,
+      overflow: 2,
+      stats: { requests: 42, waitMs: 1_500, queryMs: 2_500, errors: 1 },
+    },
+  ],
+};
+
 function dryRun(input: { readonly dryRun?: boolean }) {
   return { warnings: [], ...(input.dryRun === true ? { plan: somePlan } : {}) };
 }
 
 /** Use cases that answer at once and touch nothing: what the HTTP layer does is all that is left. */
 export const pretendedOperations: Operations = {
+  listPools: async () => ({
+    pools: somePools.pools,
+    paused: ["everything"],
+    totals: { pools: 1, size: 12, checkedOut: 9, idle: 2, waiting: 3, overflow: 2, limit: 30 },
+  }),
+  pausePools: async () => somePools,
+  resumePools: async () => somePools,
+  drainPools: async () => somePools,
+  reloadPools: async () => somePools,
+  killPools: async () => somePools,
   listSchemas: async () => ["app", "public"],
   createSchema: async (_context, _call, _target, input) => ({
     owner: input.owner ?? "postgres",

@@ -5,6 +5,7 @@ import { type AppOptions, createHttpServer, type HttpSettings } from "../../src/
 import type { Operations } from "../../src/http/operations.ts";
 import type { Log, LogFields, LogLevel } from "../../src/log.ts";
 import type { Context } from "../../src/operations/context.ts";
+import type { PoolConsole } from "../../src/postgres/console.ts";
 import type { PoolTotals } from "../../src/postgres/session.ts";
 import { pretendedOperations } from "./http-operations.ts";
 
@@ -45,13 +46,27 @@ const emptyTotals: PoolTotals = {
   limit: 0,
 };
 
+const noConsole = (): never => {
+  throw new Error("the test has no pools");
+};
+
+const unusedConsole: PoolConsole = {
+  list: noConsole,
+  pauses: noConsole,
+  pause: noConsole,
+  resume: noConsole,
+  drain: noConsole,
+  reload: noConsole,
+  kill: noConsole,
+};
+
 /** A context whose pools and registry must not be used: the operations are pretended. */
 export function unusedContext(totals: () => PoolTotals = () => emptyTotals): Context {
   const refuse = async (): Promise<never> => {
     throw new Error("the test has no database");
   };
   return {
-    pools: { withSession: refuse, totals },
+    pools: { withSession: refuse, totals, console: unusedConsole },
     registry: { documentId: () => "unused", read: refuse, record: refuse },
     settings: { adminUser: "postgres", validateIamUsers: true, healthCheckTimeoutMs: 1000 },
   };

@@ -62,6 +62,7 @@ export function directPasswords(servers: TestServers): AdminPasswords {
       return server.adminPassword;
     },
     forget() {},
+    expire() {},
   };
 }
 

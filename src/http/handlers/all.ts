@@ -2,6 +2,7 @@ import type { Handlers } from "../typed.ts";
 import { contractHandlers } from "./contract.ts";
 import type { HandlerContext } from "./handler-context.ts";
 import { healthHandlers } from "./health.ts";
+import { poolHandlers } from "./pools.ts";
 import { roleHandlers } from "./roles.ts";
 import { schemaHandlers } from "./schemas.ts";
 import { tableHandlers } from "./tables.ts";
@@ -12,6 +13,7 @@ export function createHandlers(handlerContext: HandlerContext): Handlers {
   return {
     ...contractHandlers(handlerContext),
     ...healthHandlers(handlerContext),
+    ...poolHandlers(handlerContext),
     ...roleHandlers(handlerContext),
     ...schemaHandlers(handlerContext),
     ...tableHandlers(handlerContext),

@@ -1,4 +1,5 @@
 import type { PoolTotals } from "../../postgres/session.ts";
+import { poolFields, utilizationOf } from "../pool-fields.ts";
 import type { Handlers } from "../typed.ts";
 import type { HandlerContext } from "./handler-context.ts";
 
@@ -12,7 +13,7 @@ export function healthHandlers({
   return {
     async getServiceHealth() {
       const totals = context.pools.totals();
-      const utilization = totals.limit === 0 ? 0 : totals.checkedOut / totals.limit;
+      const utilization = utilizationOf(totals);
       const status = totals.waiting > 0 && utilization >= 0.9 ? "degraded" : "healthy";
       return {
         message: `The service is ${status}`,
@@ -21,7 +22,7 @@ export function healthHandlers({
         version: service.version,
         timestamp: new Date(now()).toISOString(),
         uptime_seconds: Math.max(0, now() - startedAt) / 1000,
-        pools: poolFields(totals, utilization),
+        pools: poolFields(totals),
         warnings: poolWarnings(totals, utilization),
       };
     },
@@ -50,19 +51,6 @@ export function healthHandlers({
         warnings,
       };
     },
-  };
-}
-
-function poolFields(totals: PoolTotals, utilization: number) {
-  return {
-    pools: totals.pools,
-    size: totals.size,
-    checked_out: totals.checkedOut,
-    checked_in: totals.idle,
-    waiting: totals.waiting,
-    overflow: totals.overflow,
-    limit: totals.limit,
-    utilization: Math.round(utilization * 10_000) / 10_000,
   };
 }
 

@@ -1,0 +1,71 @@
+import { describeScope, type Scope } from "../domain/scope.ts";
+import type { Begun, PoolReport } from "../postgres/console.ts";
+import type { PoolTotals } from "../postgres/session.ts";
+import type { Call, Context } from "./context.ts";
+
+export interface PoolsListing {
+  readonly pools: readonly PoolReport[];
+  readonly paused: readonly Scope[];
+  readonly totals: PoolTotals;
+}
+
+export interface PoolsCommand {
+  readonly scope: Scope;
+  /** How long the answer may wait for the end of what runs, in milliseconds. */
+  readonly waitMs: number;
+}
+
+export interface PoolsCommanded {
+  /** The last connection that was to go has gone. */
+  readonly complete: boolean;
+  /** The pools of the scope as they are now. */
+  readonly pools: readonly PoolReport[];
+}
+
+type Console = Context["pools"]["console"];
+type RunCommand = (context: Context, call: Call, command: PoolsCommand) => Promise<PoolsCommanded>;
+
+/** The pools of this process; contacts nothing. */
+export async function listPools({ pools }: Context): Promise<PoolsListing> {
+  return { pools: pools.console.list("everything"), paused: pools.console.pauses(), totals: pools.totals() };
+}
+
+export const pausePools = asCommand("paused", (console, scope) => console.pause(scope));
+export const drainPools = asCommand("drained", (console, scope) => console.drain(scope));
+export const reloadPools = asCommand("reloaded", (console, scope) => console.reload(scope));
+export const killPools = asCommand("killed", (console, scope) => console.kill(scope));
+
+export async function resumePools(
+  { pools }: Context,
+  call: Call,
+  { scope }: Pick<PoolsCommand, "scope">,
+): Promise<PoolsCommanded> {
+  pools.console.resume(scope);
+  call.log.warning("pools were resumed", { scope: describeScope(scope), actor: call.actor });
+  return { complete: true, pools: pools.console.list(scope) };
+}
+
+/** The command begins at once and goes on when the answer does not wait for its end. */
+function asCommand(done: string, begin: (console: Console, scope: Scope) => Begun): RunCommand {
+  return async ({ pools }, call, { scope, waitMs }) => {
+    const begun = begin(pools.console, scope);
+    call.log.warning(`pools were ${done}`, { scope: describeScope(scope), actor: call.actor });
+    const complete = await settlesWithin(begun.done, waitMs, call.signal);
+    return { complete, pools: pools.console.list(scope) };
+  };
+}
+
+/** Whether it resolved before the time was up, or the caller had gone. */
+async function settlesWithin(work: Promise<void>, limitMs: number, signal: AbortSignal): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const giveUp = () => resolve(false);
+  const timer = setTimeout(giveUp, limitMs);
+  signal.addEventListener("abort", giveUp, { once: true });
+  work.then(() => resolve(true));
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", giveUp);
+  }
+}

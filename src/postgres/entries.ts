@@ -1,0 +1,81 @@
+import { type Target, targetKey } from "../domain/target.ts";
+import { ServiceError } from "../errors.ts";
+import type { Pool } from "./pool.ts";
+import { createPoolStats, type PoolStats } from "./pool-stats.ts";
+
+/** A database that has a pool, or had one: of a pool that would be empty only this is kept. */
+export interface Entry {
+  readonly key: string;
+  readonly target: Target;
+  readonly stats: PoolStats;
+  pool: Pool | undefined;
+  /** It had a connection once, so the database exists. */
+  wasOpen: boolean;
+}
+
+export interface Entries {
+  readonly size: number;
+  all(): Iterable<Entry>;
+  pools(): Iterable<Pool>;
+  /** Makes room for a new one where there is none. Throws `unavailable` when all are in use. */
+  of(target: Target): Entry;
+  remove(entry: Entry): void;
+}
+
+export interface EntriesOptions {
+  readonly most: number;
+  /** It is to close its pool. */
+  readonly onEvicted: (pool: Pool) => void;
+}
+
+export function createEntries({ most, onEvicted }: EntriesOptions): Entries {
+  const entries = new Map<string, Entry>();
+
+  function makeRoom(): void {
+    if (entries.size < most) return;
+    const entry = findLeastUsed(entries.values());
+    if (entry === undefined) {
+      throw new ServiceError("unavailable", "Too many databases are in use at the same time.", {
+        retryAfterS: 1,
+        details: { reason: "too_many_pools" },
+      });
+    }
+    entries.delete(entry.key);
+    if (entry.pool !== undefined) onEvicted(entry.pool);
+  }
+
+  return {
+    get size() {
+      return entries.size;
+    },
+    all: () => entries.values(),
+    *pools() {
+      for (const { pool } of entries.values()) if (pool !== undefined) yield pool;
+    },
+    of(target) {
+      const key = targetKey(target);
+      const known = entries.get(key);
+      if (known !== undefined) return known;
+      makeRoom();
+      const entry = { key, target, stats: createPoolStats(), pool: undefined, wasOpen: false };
+      entries.set(key, entry);
+      return entry;
+    },
+    remove(entry) {
+      if (entries.get(entry.key) === entry) entries.delete(entry.key);
+    },
+  };
+}
+
+/** One without a pool if there is any, else the one whose pool was not used for longest and is not in use. */
+function findLeastUsed(entries: Iterable<Entry>): Entry | undefined {
+  let oldest: { entry: Entry; lastUsedAt: number } | undefined;
+  for (const entry of entries) {
+    if (entry.pool === undefined) return entry;
+    const { lent, waiting, connecting } = entry.pool.counts();
+    if (lent + waiting + connecting > 0) continue;
+    const { lastUsedAt } = entry.pool;
+    if (oldest === undefined || lastUsedAt < oldest.lastUsedAt) oldest = { entry, lastUsedAt };
+  }
+  return oldest?.entry;
+}
