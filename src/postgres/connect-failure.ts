@@ -28,8 +28,9 @@ export function readConnectFailure(cause: unknown, target: Target, user: string)
   if (cause instanceof PasswordUnread) return passwordUnread(cause.cause);
   if (cause instanceof ServiceError) {
     // Whoever reports in this form has made its own further attempts.
-    const blamesInstance = cause.kind === "unavailable" || cause.kind === "timeout";
-    return { error: cause, sqlstate: undefined, retryable: false, blamesInstance, suspectsMetadata: false };
+    const error = withoutTimeout(cause);
+    const blamesInstance = error.kind === "unavailable";
+    return { error, sqlstate: undefined, retryable: false, blamesInstance, suspectsMetadata: false };
   }
   const what = cause instanceof ConnectTimeout ? "did not answer in time" : "could not be reached";
   return {
@@ -43,8 +44,17 @@ export function readConnectFailure(cause: unknown, target: Target, user: string)
 
 function passwordUnread(cause: unknown): ConnectFailure {
   const error =
-    cause instanceof ServiceError ? cause : unavailable("The admin's password could not be read.", cause);
+    cause instanceof ServiceError
+      ? withoutTimeout(cause)
+      : unavailable("The admin's password could not be read.", cause);
   return { error, sqlstate: undefined, retryable: false, blamesInstance: false, suspectsMetadata: false };
+}
+
+/** Whoever waited for a connection in vain is told that there is none for now, whichever part took too long. */
+function withoutTimeout(error: ServiceError): ServiceError {
+  if (error.kind !== "timeout") return error;
+  const { message, details, retryAfterS = 5 } = error;
+  return new ServiceError("unavailable", message, { cause: error, details, retryAfterS });
 }
 
 /** The breaker of the instance is open: nothing was tried. */
