@@ -46,8 +46,7 @@ export async function planCreatorChange(
     )) {
       warnings.push(
         `What ${creator} creates in ${schema} is not covered: ${session.user} may not act for ${creator} on this ` +
-          "instance. Let it SET ROLE to the schema's admin role before it creates, or call roles/initialize with " +
-          "force_update afterwards.",
+          `instance. Let it create after SET ROLE ${role}, so that what it creates belongs to that role.`,
       );
     }
   }

@@ -242,8 +242,8 @@ function warnUncovered(draft: Draft, creator: string): void {
   const { schema, admin } = draft.state;
   draft.warnings.add(
     `What ${creator} creates in ${schema} from now on is not covered: ${admin} may not act for ${creator} on this ` +
-      "instance. Repeat with force_update after it has created objects, or let it create them as a role that " +
-      `${admin} administers (SET ROLE).`,
+      `instance. Let ${creator} create objects as a role that ${admin} administers (SET ROLE), or give ${admin} ADMIN ` +
+      `OPTION on it where that is safe (never on an IAM principal: it would lock ${admin} out).`,
   );
 }
 
