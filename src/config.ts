@@ -65,6 +65,7 @@ export function parseConfig(env: Environment) {
       validateIamUsers: values.VALIDATE_IAM_USERS,
       healthCheckTimeoutMs: values.HEALTH_CHECK_TIMEOUT,
     },
+    sharedReads: values.SHARED_READS,
     pools: poolSettings(values),
     sqlAdmin: { endpoint: values.SQL_ADMIN_ENDPOINT, ipType: values.CLOUDSQL_IP_TYPE },
     secrets: {

@@ -6,6 +6,7 @@ import { createRegistry } from "./google/registry.ts";
 import { createAdminPasswords } from "./google/secrets.ts";
 import { createHttpServer } from "./http/app.ts";
 import { createLog, type Log } from "./log.ts";
+import { createSharedReads } from "./operations/shared-reads.ts";
 import { createPools } from "./postgres/pools.ts";
 import { createShutdown, type Shutdown } from "./shutdown.ts";
 
@@ -40,7 +41,10 @@ async function createService(config: Config, log: Log) {
   });
   const pools = createPools({ access, passwords, settings: config.pools, log });
   const server = await createHttpServer({
-    context: { pools, registry, settings: config.operations },
+    context: {
+      ...{ pools, registry, settings: config.operations },
+      ...(config.sharedReads ? { sharedReads: createSharedReads() } : {}),
+    },
     settings: config.http,
     log,
     service: config.service,

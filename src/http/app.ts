@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import express, { type Express } from "express";
 import type { Log } from "../log.ts";
 import type { Context } from "../operations/context.ts";
-import { type Api, createApi } from "./api.ts";
+import { type Api, type ApiOptions, createApi } from "./api.ts";
 import { declaresTooMuch } from "./body.ts";
 import { type IdentifyCaller, identifyNobody } from "./caller.ts";
 import type { CorsSettings } from "./cors.ts";
@@ -32,6 +32,8 @@ export interface AppOptions {
   /** Others than the real ones, for tests. */
   readonly operations?: Operations;
   readonly now?: () => number;
+  /** Another contract and its handlers, for measurements. */
+  readonly contract?: Pick<ApiOptions, "document" | "handlers">;
 }
 
 /** The service as an Express app. Nothing is contacted before a request asks for it. */
@@ -70,8 +72,7 @@ async function createAppAndApi(options: AppOptions): Promise<{ app: Express; api
     now: options.now ?? Date.now,
   });
   const api = await createApi({
-    document: readDocument(),
-    handlers,
+    ...(options.contract ?? { document: readDocument(), handlers }),
     allowedRegions: settings.allowedRegions,
   });
   const serve = createServe({

@@ -1,0 +1,42 @@
+import { writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { startChild } from "./child.ts";
+import { parseOptions } from "./options.ts";
+import { startBenchPostgres } from "./postgres.ts";
+import { type Ratios, say, sayTable } from "./report.ts";
+import { measureClients } from "./sections/clients.ts";
+import { measureFirstRequest } from "./sections/first-request.ts";
+import { measureMemory } from "./sections/memory.ts";
+import type { Section } from "./sections/section.ts";
+import { measureOperations, measureThroughput } from "./sections/throughput.ts";
+
+const sections: Readonly<Record<string, Section>> = {
+  throughput: measureThroughput,
+  operations: measureOperations,
+  clients: measureClients,
+  memory: measureMemory,
+  first: measureFirstRequest,
+};
+
+const options = parseOptions(process.argv.slice(2));
+const startedAt = performance.now();
+say(
+  `Node ${process.version}, ${availableParallelism()} processors; load, service and PostgreSQL share them.`,
+);
+say("Only ratios of one run mean anything: contestants take turns, and each figure is a median over rounds.");
+const postgres = await startBenchPostgres();
+const generator = startChild("generator.ts");
+const ratios: Ratios = {};
+try {
+  for (const [name, measure] of Object.entries(sections)) {
+    if (options.only.length > 0 && !options.only.includes(name)) continue;
+    Object.assign(ratios, await measure({ options, postgres, generator }));
+  }
+} finally {
+  await generator.stop();
+  await postgres.server.stop();
+}
+say("\nRatios");
+sayTable(Object.entries(ratios).map(([name, value]) => [name, value.toFixed(3)]));
+say(`\nTook ${Math.round((performance.now() - startedAt) / 1000)} s.`);
+if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ ratios }, null, 2)}\n`);

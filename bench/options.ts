@@ -1,0 +1,35 @@
+import { parseArgs } from "node:util";
+
+export interface BenchOptions {
+  readonly json: string | undefined;
+  readonly quick: boolean;
+  readonly rounds: number;
+  /** How long each contestant is loaded in a round. */
+  readonly roundMs: number;
+  /** HTTP connections of the throughput tables. */
+  readonly connections: readonly number[];
+  /** Names of sections to run; empty for all. */
+  readonly only: readonly string[];
+}
+
+export function parseOptions(args: readonly string[]): BenchOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      json: { type: "string" },
+      quick: { type: "boolean", default: false },
+      rounds: { type: "string" },
+      only: { type: "string", default: "" },
+    },
+  });
+  const rounds = Number(values.rounds ?? (values.quick ? 3 : 5));
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a whole number above 0");
+  return {
+    json: values.json,
+    quick: values.quick,
+    rounds,
+    roundMs: values.quick ? 2_000 : 4_000,
+    connections: values.quick ? [100] : [10, 100, 1000],
+    only: values.only.split(",").filter((name) => name !== ""),
+  };
+}

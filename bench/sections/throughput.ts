@@ -1,0 +1,66 @@
+import { type Contestant, type ContestantKind, runRounds, startContestant } from "../contest.ts";
+import type { ContestantSettings } from "../contestants/contestant.ts";
+import type { ReadName } from "../contestants/reads.ts";
+import { type Ratios, ratioOf, sayResults } from "../report.ts";
+import type { Bench } from "./section.ts";
+
+type Entry = readonly [name: string, kind: ContestantKind, settings?: Partial<ContestantSettings>];
+
+const entries: readonly Entry[] = [
+  ["raw pg pool", "raw-pool"],
+  ["node:http + pg", "node-http"],
+  ["fastify + pg", "fastify"],
+  ["openapi-backend as documented", "documented"],
+  ["service", "service"],
+  ["service, no log", "service", { logging: false }],
+  ["service, shared reads", "service", { sharedReads: true }],
+];
+
+/** All contestants with the same pool, for both reads and each number of connections. */
+export async function measureThroughput({ options, postgres, generator }: Bench): Promise<Ratios> {
+  const contestants: Contestant[] = [];
+  const ratios: Ratios = {};
+  try {
+    for (const [name, kind, settings] of entries) {
+      contestants.push(await startContestant(name, kind, { postgres, poolSize: 25, ...settings }, generator));
+    }
+    const reads: readonly ReadName[] = options.quick ? ["schemas"] : ["schemas", "health"];
+    for (const read of reads) {
+      for (const clients of options.connections) {
+        const spec = { read, clients, warmUpMs: 300, durationMs: options.roundMs };
+        const results = await runRounds(contestants, spec, options.rounds);
+        sayResults(`/database/${read}, ${clients} connections, pool of 25`, results, "raw pg pool");
+        if (read === "schemas" && clients === 100) Object.assign(ratios, headline(results));
+      }
+    }
+  } finally {
+    for (const contestant of contestants) await contestant.stop();
+  }
+  return ratios;
+}
+
+function headline(results: Parameters<typeof ratioOf>[0]): Ratios {
+  return {
+    service_over_raw_pool: ratioOf(results, "service", "raw pg pool"),
+    service_shared_over_raw_pool: ratioOf(results, "service, shared reads", "raw pg pool"),
+    service_over_documented: ratioOf(results, "service", "openapi-backend as documented"),
+    logging_on_over_off: ratioOf(results, "service", "service, no log"),
+  };
+}
+
+/** Whether a larger contract makes each request slower. */
+export async function measureOperations({ options, postgres, generator }: Bench): Promise<Ratios> {
+  const contestants: Contestant[] = [];
+  try {
+    for (const operations of [2, 50]) {
+      const settings = { postgres, poolSize: 25, operations };
+      contestants.push(await startContestant(`${operations} operations`, "service", settings, generator));
+    }
+    const spec = { read: "schemas", clients: 100, warmUpMs: 300, durationMs: options.roundMs } as const;
+    const results = await runRounds(contestants, spec, options.rounds + 2);
+    sayResults("Size of the contract, 100 connections", results, "2 operations");
+    return { operations_50_over_2: ratioOf(results, "50 operations", "2 operations") };
+  } finally {
+    for (const contestant of contestants) await contestant.stop();
+  }
+}
