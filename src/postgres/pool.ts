@@ -212,7 +212,7 @@ export function createPool(options: PoolOptions): Pool {
 
   /** Finds a use for a connection that nobody holds. */
   function place(connection: Connection): void {
-    if (connection.broken()) return;
+    if (connection.broken() || closing.has(connection)) return;
     const now = clock.now();
     const isOver = closed !== undefined || paused || isStale(connection) || connection.expiresAt <= now;
     if (isOver || budget.exceeded(instance)) {
