@@ -98,4 +98,4 @@ export async function startReadFleet(
 const refuse = (): never => {
   throw new Error("a read operation has no business with the registry");
 };
-const noRegistry: Registry = { documentId: refuse, read: refuse, record: refuse };
+const noRegistry: Registry = { documentId: refuse, read: refuse, findRegions: refuse, record: refuse };
