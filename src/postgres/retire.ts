@@ -7,20 +7,28 @@ import type { InstanceAccess } from "./instance-access.ts";
 const goodbyeMs = 3_000;
 /** How long a cancelled statement may take to end. */
 const cancelMs = 3_000;
+const cancelAgainMs = 100;
 
 /**
  * Ends a connection so that the server's session ends with it: a running statement is cancelled first, because a
  * server does not notice that its client has gone until it has an answer for it. Settles when the stream is closed.
  */
 export async function retire(connection: Connection, clock: Clock, access: InstanceAccess): Promise<void> {
-  if (connection.busy() && !connection.broken()) {
-    const answered = connection.settled();
-    await Promise.all([cancelStatement(connection, access), within(answered, clock, cancelMs)]);
-  }
+  if (connection.busy() && !connection.broken()) await cancelWhatRuns(connection, clock, access);
   if (connection.busy()) connection.destroy();
   else connection.end();
   if (!(await within(connection.closed, clock, goodbyeMs))) connection.destroy();
   await connection.closed;
+}
+
+/** Again and again: a request that arrives before its statement, or between two that were sent together, has no effect. */
+async function cancelWhatRuns(connection: Connection, clock: Clock, access: InstanceAccess): Promise<void> {
+  const answered = connection.settled();
+  const deadline = clock.now() + cancelMs;
+  while (clock.now() < deadline) {
+    await cancelStatement(connection, access);
+    if (await within(answered, clock, cancelAgainMs)) return;
+  }
 }
 
 /** Sends a CancelRequest on a stream of its own (https://www.postgresql.org/docs/current/protocol-flow.html). */

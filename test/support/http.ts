@@ -6,7 +6,7 @@ import type { Operations } from "../../src/http/operations.ts";
 import type { Log, LogFields, LogLevel } from "../../src/log.ts";
 import type { Context } from "../../src/operations/context.ts";
 import type { PoolConsole } from "../../src/postgres/console.ts";
-import type { PoolTotals } from "../../src/postgres/session.ts";
+import type { Pools, PoolTotals } from "../../src/postgres/session.ts";
 import { pretendedOperations } from "./http-operations.ts";
 
 export interface LogLine {
@@ -67,7 +67,13 @@ export function unusedContext(totals: () => PoolTotals = () => emptyTotals): Con
   };
   return {
     pools: { withSession: refuse, totals, console: unusedConsole },
-    registry: { documentId: () => "unused", read: refuse, record: refuse },
+    registry: {
+      documentId: () => "unused",
+      read: refuse,
+      findRegions: refuse,
+      readHistory: refuse,
+      record: refuse,
+    },
     settings: { adminUser: "postgres", validateIamUsers: true, healthCheckTimeoutMs: 1000 },
   };
 }
@@ -86,6 +92,8 @@ export interface TestServerOptions {
   readonly operations?: Partial<Operations>;
   readonly settings?: Partial<HttpSettings>;
   readonly totals?: () => PoolTotals;
+  /** For operations that are not pretended. */
+  readonly pools?: Pools;
   readonly identifyCaller?: AppOptions["identifyCaller"];
 }
 
@@ -93,7 +101,10 @@ export interface TestServerOptions {
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const lines: LogLine[] = [];
   const server = await createHttpServer({
-    context: unusedContext(options.totals),
+    context: {
+      ...unusedContext(options.totals),
+      ...(options.pools === undefined ? {} : { pools: options.pools }),
+    },
     settings: {
       allowedRegions: [],
       cors: { origins: [], methods: ["GET", "POST"], headers: ["Content-Type", "Authorization"] },
