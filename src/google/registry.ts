@@ -1,8 +1,7 @@
 import type { DocumentReference, Firestore } from "@google-cloud/firestore";
 import { targetDocumentId } from "../domain/document-id.ts";
-import type { HistoryHead, HistoryRecord } from "../domain/history.ts";
 import type { Target } from "../domain/target.ts";
-import type { Registry } from "../operations/registry.ts";
+import type { HistoryPage, HistoryRange, Registry } from "../operations/registry.ts";
 import { createFirestoreClient, type FirestoreClientOptions } from "./firestore-client.ts";
 import { parseHistoryDocument, parseRegion, parseTargetDocument } from "./registry-documents.ts";
 import { createStatusReader } from "./registry-status.ts";
@@ -14,19 +13,7 @@ export interface RegistryOptions extends FirestoreClientOptions {
   readonly cacheTtlMs: number;
 }
 
-export interface HistoryPage {
-  /** In order, at most `limit`, after the sequence number that was asked for. */
-  readonly records: readonly HistoryRecord[];
-  /** For `verifyHistory`. */
-  readonly head: HistoryHead;
-}
-
 export interface FirestoreRegistry extends Registry {
-  /** A part of a target's history; undefined when there is none. */
-  readHistory(
-    target: Target,
-    range?: { readonly after?: number; readonly limit?: number },
-  ): Promise<HistoryPage | undefined>;
   close(): Promise<void>;
 }
 
@@ -81,8 +68,8 @@ export function createRegistry(options: RegistryOptions): FirestoreRegistry {
         client.use(use, (firestore) => write(documentOf(firestore, target))),
       );
     },
-    readHistory(target, { after = 0, limit = 100 } = {}) {
-      return client.use(readUse(), (firestore) => readHistory(documentOf(firestore, target), after, limit));
+    readHistory(target, range = {}) {
+      return client.use(readUse(), (firestore) => readHistory(documentOf(firestore, target), range));
     },
     close: client.close,
   };
@@ -90,8 +77,7 @@ export function createRegistry(options: RegistryOptions): FirestoreRegistry {
 
 async function readHistory(
   document: DocumentReference,
-  after: number,
-  limit: number,
+  { after = 0, before = Number.MAX_SAFE_INTEGER, limit = 100, newestFirst = false }: HistoryRange,
 ): Promise<HistoryPage | undefined> {
   const head = parseTargetDocument(await document.get());
   if (head === undefined) return undefined;
@@ -99,8 +85,8 @@ async function readHistory(
   const { docs } = await document
     .collection("history")
     .where("sequence", ">", after)
-    .where("sequence", "<=", head.totalEntries)
-    .orderBy("sequence")
+    .where("sequence", "<=", Math.min(head.totalEntries, before - 1))
+    .orderBy("sequence", newestFirst ? "desc" : "asc")
     .limit(limit)
     .get();
   return { head, records: docs.map(parseHistoryDocument) };

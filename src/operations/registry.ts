@@ -1,3 +1,4 @@
+import type { HistoryHead, HistoryRecord } from "../domain/history.ts";
 import type { StatementPreview } from "../domain/plan.ts";
 import type { Target } from "../domain/target.ts";
 
@@ -51,6 +52,24 @@ export interface RegistryChange {
   readonly removeRoles?: readonly string[];
 }
 
+/** Which part of a history to read; all of it when nothing is said. */
+export interface HistoryRange {
+  /** Only entries with a greater sequence number. */
+  readonly after?: number;
+  /** Only entries with a smaller sequence number. */
+  readonly before?: number;
+  /** At most so many, 100 when missing. */
+  readonly limit?: number;
+  /** From the last entry backwards. */
+  readonly newestFirst?: boolean;
+}
+
+export interface HistoryPage {
+  readonly records: readonly HistoryRecord[];
+  /** For `verifyHistory`. */
+  readonly head: HistoryHead;
+}
+
 /**
  * The role registry and its history, one document per target. A failed read or write throws a `ServiceError`
  * of kind `unavailable` (or `timeout`); it is never answered as "empty".
@@ -61,6 +80,8 @@ export interface Registry {
   read(target: Target): Promise<RegistryStatus | undefined>;
   /** The regions in which something is recorded of a database of that instance, sorted. */
   findRegions(database: Omit<Target, "region">): Promise<readonly string[]>;
+  /** A part of a target's history, in order; undefined when nothing was ever recorded. */
+  readHistory(target: Target, range?: HistoryRange): Promise<HistoryPage | undefined>;
   /** Appends to the history and changes the roles, in one transaction. */
   record(target: Target, entry: HistoryEntry, change?: RegistryChange): Promise<void>;
 }

@@ -1,5 +1,7 @@
+import { firstPreviousHash, type HistoryHead, type HistoryRecord } from "../../src/domain/history.ts";
 import { type Target, targetKey } from "../../src/domain/target.ts";
 import { ServiceError } from "../../src/errors.ts";
+import { nextHistoryRecord } from "../../src/google/registry-history.ts";
 import type { HistoryEntry, Registry, RoleRecord } from "../../src/operations/registry.ts";
 
 /** A registry for tests of what happens in PostgreSQL; the real one has tests of its own. */
@@ -12,8 +14,14 @@ export interface MemoryRegistry extends Registry {
 interface Document {
   readonly roles: Map<string, RoleRecord>;
   readonly history: HistoryEntry[];
+  readonly records: HistoryRecord[];
   readonly at: Date;
 }
+
+const headOf = (records: readonly HistoryRecord[]): HistoryHead => ({
+  totalEntries: records.length,
+  lastHash: records.at(-1)?.hash ?? firstPreviousHash,
+});
 
 export function createMemoryRegistry(): MemoryRegistry {
   const documents = new Map<string, Document>();
@@ -40,12 +48,26 @@ export function createMemoryRegistry(): MemoryRegistry {
     async findRegions() {
       throw new Error("only the real registry looks for regions");
     },
+    async readHistory(
+      target,
+      { after = 0, before = Number.POSITIVE_INFINITY, limit = 100, newestFirst = false } = {},
+    ) {
+      check(failing.reads);
+      const found = documents.get(targetKey(target));
+      if (found === undefined) return undefined;
+      const wanted = found.records.filter(({ sequence }) => sequence > after && sequence < before);
+      const ordered = newestFirst ? wanted.toReversed() : wanted;
+      return { records: ordered.slice(0, limit), head: headOf(found.records) };
+    },
     async record(target, entry, change = {}) {
       check(failing.writes);
       const key = targetKey(target);
-      const document: Document = documents.get(key) ?? { roles: new Map(), history: [], at: new Date() };
+      const at = new Date();
+      const document: Document = documents.get(key) ?? { roles: new Map(), history: [], records: [], at };
       documents.set(key, document);
       document.history.push(entry);
+      const head = { revision: 0, createdAt: at, createdBy: "", updatedAt: at, ...headOf(document.records) };
+      document.records.push(nextHistoryRecord(encodeURIComponent(key), head, entry, at));
       for (const role of change.upsertRoles ?? []) document.roles.set(role.name, role);
       for (const name of change.removeRoles ?? []) document.roles.delete(name);
     },
