@@ -27,10 +27,11 @@ export function readConnectFailure(cause: unknown, target: Target, user: string)
   if (state !== undefined) return refusedByServer(cause, state, target, user);
   if (cause instanceof PasswordUnread) return passwordUnread(cause.cause);
   if (cause instanceof ServiceError) {
-    // Whoever reports in this form has made its own further attempts.
+    // Whoever reports in this form has made its own further attempts; what took too long may still be on its way.
+    const retryable = cause.kind === "timeout";
     const error = withoutTimeout(cause);
     const blamesInstance = error.kind === "unavailable";
-    return { error, sqlstate: undefined, retryable: false, blamesInstance, suspectsMetadata: false };
+    return { error, sqlstate: undefined, retryable, blamesInstance, suspectsMetadata: false };
   }
   const what = cause instanceof ConnectTimeout ? "did not answer in time" : "could not be reached";
   return {
