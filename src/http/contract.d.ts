@@ -273,6 +273,76 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/roles/explain": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Who has a privilege, and why
+         * @description Whether a principal (a role, an IAM user, or `public`) has a privilege on an object, and by which paths. It agrees
+         *     with PostgreSQL's `has_*_privilege` functions. Without `principal`, everybody who has it, each with a shortest
+         *     path.
+         *
+         *     A path's `kind` is `superuser`, `ownership`, `acl` (it was granted), `predefined_role` (such as
+         *     `pg_read_all_data`) or `public`. Its `via` are the memberships on the way, from the principal to the `holder`;
+         *     empty when the principal holds it itself.
+         *
+         *     To use what is in a schema takes USAGE on the schema as well: see `schema_usage`.
+         */
+        readonly post: operations["explainPrivilege"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/roles/history": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * What was done to the roles of a database
+         * @description The entries of a database's history, newest first. A page may hold fewer than `limit` entries and not be the last:
+         *     `next_before` says where the next one begins, and is null when there is none.
+         */
+        readonly post: operations["listHistory"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/roles/history/verify": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Check that the history was not tampered with
+         * @description Checks each entry's hash, that each entry follows the one before, and that none is missing at the beginning, in
+         *     between or at the end. What was found is a success, whether or not the history is `intact`.
+         */
+        readonly post: operations["verifyHistory"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/database/postgres-inheritance/grant": {
         readonly parameters: {
             readonly query?: never;
@@ -530,6 +600,61 @@ export interface components {
             readonly instance_name: components["schemas"]["InstanceName"];
             readonly database_name: components["schemas"]["DatabaseName"];
             readonly schema_name?: components["schemas"]["SchemaName"];
+        };
+        readonly ExplainRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            /**
+             * @description A role, or the e-mail address of an IAM user, written as `username` is, or `public` for what everybody has.
+             *     Left out, everybody who has the privilege is listed.
+             */
+            readonly principal?: string;
+            /**
+             * @description The privilege, one that objects of the type have; MAINTAIN from PostgreSQL 17 on.
+             * @enum {string}
+             */
+            readonly privilege: "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "TRUNCATE" | "REFERENCES" | "TRIGGER" | "MAINTAIN" | "CREATE" | "CONNECT" | "TEMPORARY" | "USAGE" | "EXECUTE";
+            /**
+             * @description The kind of object. Views and foreign tables are tables; procedures are functions.
+             * @enum {string}
+             */
+            readonly object_type: "database" | "schema" | "table" | "column" | "sequence" | "function" | "type";
+            /**
+             * @description The object's name: `database`, `schema`, `schema.table`, `schema.table.column`, `schema.sequence`,
+             *     `schema.type` or `schema.function(type, type)`; the parentheses may be left out where only one function has
+             *     the name. Names are spelt exactly as PostgreSQL has them. One that holds a dot or a double quote (or a
+             *     parenthesis, for a function) stands in double quotes as in SQL.
+             */
+            readonly object: string;
+            /**
+             * @description Ask for the right to grant the privilege on to others.
+             * @default false
+             */
+            readonly with_grant_option?: boolean;
+        };
+        readonly HistoryRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            /** @description Only entries that are about this role, or one of whose statements names it. Its full name. */
+            readonly role_name?: string;
+            readonly username?: components["schemas"]["Username"];
+            /** @description Only entries of what this caller did. */
+            readonly actor?: string;
+            /** @description Only entries of this time (RFC 3339) or later. */
+            readonly since?: string;
+            /** @description Only entries of this time (RFC 3339) or earlier. */
+            readonly until?: string;
+            /** @description Only entries before this one, by sequence number: `next_before` of the page before. */
+            readonly before?: number;
+            /**
+             * @description The most entries.
+             * @default 50
+             */
+            readonly limit?: number;
         };
         readonly CreateSchemaRequest: {
             readonly project_id: components["schemas"]["ProjectId"];
@@ -956,6 +1081,131 @@ export interface components {
             readonly schema_name: string | null;
             /** @description Names of the roles, sorted. */
             readonly roles: readonly string[];
+        };
+        readonly Explanation: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /** @description The privilege. */
+            readonly privilege: string;
+            /** @description Whether the right to grant it on was asked for. */
+            readonly with_grant_option: boolean;
+            /** @description The kind of object. */
+            readonly object_type: string;
+            /** @description The object as it was given. */
+            readonly object: string;
+            /** @description Its name in PostgreSQL, or null when none was given. */
+            readonly principal: string | null;
+            /** @description Whether the principal has the privilege; without one, whether anybody has. */
+            readonly allowed: boolean;
+            /** @description By which paths, the shortest first; empty without a principal. */
+            readonly paths: readonly components["schemas"]["PrivilegePath"][];
+            /** @description Whether there are more paths than are listed. */
+            readonly paths_truncated: boolean;
+            /** @description Roles to which a principal that is not allowed may SET ROLE to have the privilege. */
+            readonly set_roles: readonly string[];
+            readonly schema_usage: components["schemas"]["SchemaUsage"];
+            /** @description Everybody who has it, sorted by name, `public` first. Only without a principal. */
+            readonly principals?: readonly components["schemas"]["AllowedPrincipal"][];
+        };
+        /**
+         * @description Whether the principal has USAGE on the object's schema, without which the privilege is of no use; null for an
+         *     object that is in none, and without a principal.
+         */
+        readonly SchemaUsage: boolean | null;
+        readonly AllowedPrincipal: {
+            /** @description A role, or `public`, which is everybody. */
+            readonly principal: string;
+            /** @description It may connect. */
+            readonly can_login: boolean;
+            readonly schema_usage: components["schemas"]["SchemaUsage"];
+            readonly path: components["schemas"]["PrivilegePath"];
+        };
+        readonly PrivilegePath: {
+            /**
+             * @description Why the holder has it.
+             * @enum {string}
+             */
+            readonly kind: "superuser" | "ownership" | "acl" | "predefined_role" | "public";
+            /** @description The memberships on the way, from the principal to the holder. */
+            readonly via: readonly components["schemas"]["MembershipStep"][];
+            /** @description Who holds the privilege, or `public`. */
+            readonly holder: string;
+            /** @description What it is held on; the table, where it covers a column. */
+            readonly granted_on: string;
+            /** @description Who granted it, by the ACL. */
+            readonly grantors: readonly string[];
+        };
+        readonly MembershipStep: {
+            /** @description The role. */
+            readonly role: string;
+            /** @description Its direct member. */
+            readonly member: string;
+            /** @description The member has the role's privileges at once. */
+            readonly inherit: boolean;
+            /** @description The member may SET ROLE to the role. */
+            readonly set: boolean;
+            /** @description The member may grant the role to others. */
+            readonly admin: boolean;
+            /** @description Who granted the membership. */
+            readonly grantors: readonly string[];
+            /** @description That of the database's owner in `pg_database_owner`, which nobody granted. */
+            readonly implied: boolean;
+        };
+        readonly HistoryList: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /** @description Newest first. */
+            readonly entries: readonly components["schemas"]["HistoryEntry"][];
+            /** @description Of the whole history, filtered or not. */
+            readonly total_entries: number;
+            /** @description `before` of the next page; null on the last. */
+            readonly next_before: number | null;
+        };
+        readonly HistoryEntry: {
+            /** @description The id of the target's document in the registry. */
+            readonly document_id: string;
+            /** @description 1, 2, 3 and so on. */
+            readonly sequence: number;
+            /**
+             * Format: date-time
+             * @description When it was recorded.
+             */
+            readonly at: string;
+            /** @description Who asked for it. */
+            readonly actor: string;
+            /** @description The request's id, as in the logs. */
+            readonly request_id: string;
+            /** @description The operation. */
+            readonly action: string;
+            /**
+             * @description What became of it.
+             * @enum {string}
+             */
+            readonly outcome: "succeeded" | "failed";
+            /** @description For people: what was done, or why it failed. */
+            readonly summary: string;
+            /** @description PostgreSQL's error code, when it failed. */
+            readonly sqlstate: string | null;
+            /** @description The user that it was about. */
+            readonly username: string | null;
+            /** @description The role that it was about. */
+            readonly role_name: string | null;
+            /** @description The schema that it was about. */
+            readonly schema_name: string | null;
+            /** @description The statements that ran; the first of them where an entry cannot hold them all. */
+            readonly statements: readonly components["schemas"]["PlannedStatement"][];
+            /** @description How many statements there were. */
+            readonly statements_total: number;
+            /** @description The hash of the entry before; 64 zeros in the first. */
+            readonly previous_hash: string;
+            /** @description SHA-256 of the other fields as canonical JSON (RFC 8785) in lower-case hex. */
+            readonly hash: string;
+        };
+        readonly HistoryVerified: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /** @description Whether nothing was changed or taken away. */
+            readonly intact: boolean;
+            /** @description Entries, from the first on, that are in order. */
+            readonly entries_verified: number;
+            /** @description The sequence number of the entry where the chain breaks. */
+            readonly broken_at: number | null;
+            /** @description For people: what is wrong with that entry. */
+            readonly problem: string | null;
         };
         readonly InheritanceGranted: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
             /** @description The user as it was given. */
@@ -1763,6 +2013,211 @@ export interface operations {
                      *     }
                      */
                     readonly "application/json": components["schemas"]["RoleList"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly explainPrivilege: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "principal": "alice@example.com",
+                 *       "privilege": "SELECT",
+                 *       "object_type": "table",
+                 *       "object": "app.orders"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["ExplainRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description Whether, and by which paths; or everybody. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "alice@example.com has SELECT on table app.orders, by 1 path",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "privilege": "SELECT",
+                     *       "with_grant_option": false,
+                     *       "object_type": "table",
+                     *       "object": "app.orders",
+                     *       "principal": "alice@example.com",
+                     *       "allowed": true,
+                     *       "paths": [
+                     *         {
+                     *           "kind": "acl",
+                     *           "via": [
+                     *             {
+                     *               "role": "orders_app_reader",
+                     *               "member": "alice@example.com",
+                     *               "inherit": true,
+                     *               "set": true,
+                     *               "admin": false,
+                     *               "grantors": [
+                     *                 "postgres"
+                     *               ],
+                     *               "implied": false
+                     *             }
+                     *           ],
+                     *           "holder": "orders_app_reader",
+                     *           "granted_on": "table",
+                     *           "grantors": [
+                     *             "app_owner"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "paths_truncated": false,
+                     *       "set_roles": [],
+                     *       "schema_usage": true,
+                     *       "execution_time_seconds": 0.0084
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly listHistory: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "username": "alice@example.com",
+                 *       "since": "2026-11-01T00:00:00Z",
+                 *       "limit": 20
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["HistoryRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The entries. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Found 1 entry",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "entries": [
+                     *         {
+                     *           "document_id": "demo-project~europe-west1~orders-db~orders",
+                     *           "sequence": 2,
+                     *           "at": "2026-11-21T09:31:00.000Z",
+                     *           "actor": "anonymous",
+                     *           "request_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+                     *           "action": "assignRole",
+                     *           "outcome": "succeeded",
+                     *           "summary": "assign orders_app_reader to alice@example.com",
+                     *           "sqlstate": null,
+                     *           "username": "alice@example.com",
+                     *           "role_name": "orders_app_reader",
+                     *           "schema_name": "app",
+                     *           "statements": [
+                     *             {
+                     *               "description": "Make alice@example.com a member of orders_app_reader",
+                     *               "sql": "GRANT \"orders_app_reader\" TO \"alice@example.com\"",
+                     *               "database": "orders",
+                     *               "optional": false,
+                     *               "destructive": false
+                     *             }
+                     *           ],
+                     *           "statements_total": 1,
+                     *           "previous_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "hash": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"
+                     *         }
+                     *       ],
+                     *       "total_entries": 2,
+                     *       "next_before": null,
+                     *       "execution_time_seconds": 0.0121
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["HistoryList"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly verifyHistory: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["TargetRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was found. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "The history is intact, 2 entries",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "intact": true,
+                     *       "entries_verified": 2,
+                     *       "broken_at": null,
+                     *       "problem": null,
+                     *       "execution_time_seconds": 0.0103
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["HistoryVerified"];
                 };
             };
             readonly default: components["responses"]["Problem"];

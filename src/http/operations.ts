@@ -1,5 +1,7 @@
 import { cleanupUser } from "../operations/cleanup.ts";
+import { explainPrivilege } from "../operations/explain.ts";
 import { checkDatabaseHealth } from "../operations/health.ts";
+import { checkHistory, listHistory } from "../operations/history.ts";
 import { grantInheritance, revokeInheritance } from "../operations/inheritance.ts";
 import { assignRole, revokeRole } from "../operations/memberships.ts";
 import {
@@ -21,13 +23,16 @@ import { listUsers } from "../operations/user-list.ts";
 export const realOperations = {
   assignRole,
   checkDatabaseHealth,
+  checkHistory,
   cleanupUser,
   createSchema,
   drainPools,
+  explainPrivilege,
   findRecordedRegions,
   grantInheritance,
   initializeRoles,
   killPools,
+  listHistory,
   listPools,
   listRoles,
   listSchemas,

@@ -60,9 +60,9 @@ describe("the README's commands, in their order", { timeout: 120_000 }, () => {
     rmSync(bundle, { recursive: true });
   });
 
-  it("are there for all twenty operations", () => {
+  it("are there for all twenty-three operations", () => {
     const paths = new Set(commands.map((command) => title(command).replace(" as a dry run", "")));
-    assert.equal(paths.size, 20);
+    assert.equal(paths.size, 23);
   });
 
   for (const command of commands) {
@@ -82,6 +82,9 @@ describe("the README's commands, in their order", { timeout: 120_000 }, () => {
     assert.equal(answers.get("/roles/revoke")?.changed, true);
     assert.equal(answers.get("/database/postgres-inheritance/grant")?.mode, "on_demand");
     assert.equal(answers.get("/database/users/cleanup")?.ownership_transferred, true);
+    assert.equal(answers.get("/roles/explain")?.allowed, true);
+    assert.equal(namesIn("/roles/history", "entries").length, 2);
+    assert.equal(answers.get("/roles/history/verify")?.intact, true);
     const roles = namesIn("/roles/list", "roles");
     for (const [, role = ""] of readme.matchAll(/^\| `(orders_\w+)` \|/gm))
       assert.ok(roles.includes(role), role);

@@ -1,5 +1,7 @@
+import type { HistoryRecord } from "../../src/domain/history.ts";
 import type { StatementPreview } from "../../src/domain/plan.ts";
 import type { Operations } from "../../src/http/operations.ts";
+import type { ExplainedPath } from "../../src/operations/explain.ts";
 import type { PoolsCommanded } from "../../src/operations/pools.ts";
 import type { RegistryStatus } from "../../src/operations/registry.ts";
 
@@ -55,6 +57,43 @@ const somePools: PoolsCommanded = {
       stats: { requests: 42, waitMs: 1_500, queryMs: 2_500, errors: 1 },
     },
   ],
+};
+
+const somePath: ExplainedPath = {
+  kind: "acl",
+  via: [
+    {
+      role: "orders_app_reader",
+      member: "alice@example.com",
+      inherit: true,
+      set: true,
+      admin: false,
+      grantors: ["postgres"],
+      implied: false,
+    },
+  ],
+  holder: "orders_app_reader",
+  grantedOn: "table",
+  grantors: ["app_owner"],
+};
+
+const someEntry: HistoryRecord = {
+  document_id: "demo-project~europe-west1~orders-db~orders",
+  sequence: 2,
+  at: "2026-11-21T09:31:00.000Z",
+  actor: "anonymous",
+  request_id: "4bf92f3577b34da6a3ce929d0e0e4736",
+  action: "initializeRoles",
+  outcome: "succeeded",
+  summary: "initialize the roles of schema app",
+  sqlstate: null,
+  username: null,
+  role_name: null,
+  schema_name: "app",
+  statements: somePlan,
+  statements_total: 1,
+  previous_hash: "0".repeat(64),
+  hash: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 };
 
 function dryRun(input: { readonly dryRun?: boolean }) {
@@ -142,6 +181,24 @@ export const pretendedOperations: Operations = {
     systemUsersExcluded: ["cloudsqladmin", "postgres"],
   }),
   listRoles: async () => ["orders_app_reader", "orders_app_writer"],
+  explainPrivilege: async (_context, _call, _target, { principal, privilege }) => ({
+    privilege,
+    principal: principal ?? null,
+    allowed: true,
+    paths: principal === undefined ? [] : [somePath],
+    pathsTruncated: false,
+    setRoles: [],
+    schemaUsage: principal === undefined ? null : true,
+    ...(principal === undefined
+      ? {
+          principals: [
+            { principal: "orders_app_reader", canLogin: false, schemaUsage: true, path: somePath },
+          ],
+        }
+      : {}),
+  }),
+  listHistory: async () => ({ entries: [someEntry], totalEntries: 2, nextBefore: 2 }),
+  checkHistory: async () => ({ intact: true, entries: 2 }),
   grantInheritance: async (_context, _call, _target, input) => ({
     normalizedUsername: input.username.toLowerCase(),
     alreadyGranted: false,

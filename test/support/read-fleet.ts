@@ -98,4 +98,10 @@ export async function startReadFleet(
 const refuse = (): never => {
   throw new Error("a read operation has no business with the registry");
 };
-const noRegistry: Registry = { documentId: refuse, read: refuse, findRegions: refuse, record: refuse };
+const noRegistry: Registry = {
+  documentId: refuse,
+  read: refuse,
+  findRegions: refuse,
+  readHistory: refuse,
+  record: refuse,
+};

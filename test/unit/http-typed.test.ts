@@ -56,6 +56,7 @@ test("the types know every operation of the contract", () => {
     cleanupUser: true,
     createSchema: true,
     drainPools: true,
+    explainPrivilege: true,
     getDocs: true,
     getOpenapi: true,
     getRolesStatus: true,
@@ -63,6 +64,7 @@ test("the types know every operation of the contract", () => {
     grantPostgresInheritance: true,
     initializeRoles: true,
     killPools: true,
+    listHistory: true,
     listPools: true,
     listRoles: true,
     listSchemas: true,
@@ -73,6 +75,7 @@ test("the types know every operation of the contract", () => {
     resumePools: true,
     revokePostgresInheritance: true,
     revokeRole: true,
+    verifyHistory: true,
   };
   assert.deepEqual(Object.keys(known), contractOperations.map(({ operationId }) => operationId).sort());
 });

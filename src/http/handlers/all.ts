@@ -1,7 +1,9 @@
 import type { Handlers } from "../typed.ts";
 import { contractHandlers } from "./contract.ts";
+import { explainHandlers } from "./explain.ts";
 import type { HandlerContext } from "./handler-context.ts";
 import { healthHandlers } from "./health.ts";
+import { historyHandlers } from "./history.ts";
 import { poolHandlers } from "./pools.ts";
 import { roleHandlers } from "./roles.ts";
 import { schemaHandlers } from "./schemas.ts";
@@ -12,7 +14,9 @@ import { userHandlers } from "./users.ts";
 export function createHandlers(handlerContext: HandlerContext): Handlers {
   return {
     ...contractHandlers(handlerContext),
+    ...explainHandlers(handlerContext),
     ...healthHandlers(handlerContext),
+    ...historyHandlers(handlerContext),
     ...poolHandlers(handlerContext),
     ...roleHandlers(handlerContext),
     ...schemaHandlers(handlerContext),
