@@ -7,7 +7,12 @@ export interface Protocol {
   readonly greeting: Buffer;
   readonly request: Buffer;
   /** Makes a parser of one connection's bytes: how many answers are complete now, and how many of them are failures. */
-  createParser(): (chunk: Buffer) => { readonly answers: number; readonly failures: number };
+  createParser(): (chunk: Buffer) => Answers;
+}
+
+export interface Answers {
+  readonly answers: number;
+  readonly failures: number;
 }
 
 export interface Load {
@@ -18,71 +23,73 @@ export interface Load {
   readonly durationMs: number;
 }
 
+interface Client {
+  readonly socket: Socket;
+  onAnswers: (answers: Answers) => void;
+  onLost: () => void;
+}
+
 const connectTogether = 50;
+/** All sockets read into it, one at a time: the generator must take as little of the processors as it can. */
+const readBuffer = Buffer.allocUnsafe(65_536);
 
 /** Each client sends a request, waits for its answer, and sends the next. Connects first; times count afterwards. */
 export async function runLoad(load: Load, protocol: Protocol): Promise<LoadResult> {
-  const startTogether: (() => void)[] = [];
-  const sockets: Socket[] = [];
-  for (let made = 0; made < load.clients; made += connectTogether) {
-    const count = Math.min(connectTogether, load.clients - made);
-    await Promise.all(
-      Array.from({ length: count }, async () => {
-        const socket = await connectOne(load, protocol);
-        sockets.push(socket);
-      }),
-    );
+  const clients: Client[] = [];
+  while (clients.length < load.clients) {
+    const count = Math.min(connectTogether, load.clients - clients.length);
+    clients.push(...(await Promise.all(Array.from({ length: count }, () => openClient(load, protocol)))));
   }
-  const openAt = performance.now() + load.warmUpMs;
-  const latencies = createLatencies(openAt);
+  const latencies = createLatencies(performance.now() + load.warmUpMs);
   let ended = false;
-  for (const socket of sockets) {
-    const parse = protocol.createParser();
-    let startedAt = 0;
-    const send = (): void => {
-      startedAt = performance.now();
-      socket.write(protocol.request);
-    };
-    socket.on("data", (chunk: Buffer) => {
-      const { answers, failures } = parse(chunk);
+  for (const client of clients) {
+    let startedAt = performance.now();
+    client.onAnswers = ({ answers, failures }) => {
       for (let n = 0; n < failures; n += 1) latencies.addError();
       if (answers === 0) return;
-      latencies.add(startedAt, performance.now());
-      if (!ended) send();
-    });
-    const lost = (): void => {
+      const now = performance.now();
+      latencies.add(startedAt, now);
+      if (ended) return;
+      startedAt = now;
+      client.socket.write(protocol.request);
+    };
+    client.onLost = () => {
       if (!ended) latencies.addError();
     };
-    socket.on("error", lost);
-    socket.on("end", lost);
-    startTogether.push(send);
+    client.socket.write(protocol.request);
   }
-  for (const send of startTogether) send();
   await new Promise((resolve) => setTimeout(resolve, load.warmUpMs + load.durationMs));
   ended = true;
   const result = latencies.result(performance.now());
-  for (const socket of sockets) socket.destroy();
+  for (const { socket } of clients) socket.destroy();
   return result;
 }
 
 /** Resolves when the server is ready for a request: at once, or after its answer to the greeting. */
-function connectOne({ host, port }: Load, { greeting, createParser }: Protocol): Promise<Socket> {
+function openClient({ host, port }: Load, { greeting, createParser }: Protocol): Promise<Client> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, noDelay: true });
-    socket.once("error", reject);
-    const ready = (): void => {
-      socket.removeAllListeners();
-      resolve(socket);
+    const parse = createParser();
+    const onread = {
+      buffer: readBuffer,
+      callback(length: number): boolean {
+        client.onAnswers(parse(readBuffer.subarray(0, length)));
+        return true;
+      },
     };
+    const socket = connect({ host, port, noDelay: true, onread });
+    const client: Client = {
+      socket,
+      onAnswers({ answers, failures }) {
+        if (failures > 0) reject(new Error(`${host}:${port} refused the greeting`));
+        else if (answers > 0) resolve(client);
+      },
+      onLost: () => reject(new Error(`${host}:${port} closed the connection`)),
+    };
+    socket.on("error", () => client.onLost());
+    socket.on("end", () => client.onLost());
     socket.once("connect", () => {
-      if (greeting.length === 0) return ready();
-      const parse = createParser();
-      socket.on("data", (chunk: Buffer) => {
-        const { answers, failures } = parse(chunk);
-        if (failures > 0) reject(new Error(`refused: ${chunk.toString("latin1")}`));
-        else if (answers > 0) ready();
-      });
-      socket.write(greeting);
+      if (greeting.length === 0) resolve(client);
+      else socket.write(greeting);
     });
   });
 }

@@ -1,9 +1,14 @@
-import type { Protocol } from "./load-clients.ts";
+import type { Answers, Protocol } from "./load-clients.ts";
 
 const headEnd = Buffer.from("\r\n\r\n");
+const lengthField = Buffer.from("\r\nContent-Length: ");
 const nothing: Buffer = Buffer.alloc(0);
 
-/** HTTP/1.1 with keep-alive and no pipelining; answers must have a Content-Length, or be chunked. */
+const incomplete: Answers = { answers: 0, failures: 0 };
+const success: Answers = { answers: 1, failures: 0 };
+const failure: Answers = { answers: 1, failures: 1 };
+
+/** HTTP/1.1 with keep-alive and no pipelining; answers must have a Content-Length. */
 export function httpProtocol(host: string, path: string, body: object): Protocol {
   const text = JSON.stringify(body);
   const request = Buffer.from(
@@ -15,23 +20,38 @@ export function httpProtocol(host: string, path: string, body: object): Protocol
 
 function createHttpParser() {
   let pending = nothing;
-  return (chunk: Buffer) => {
-    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
-    const end = answerEnd(pending);
-    if (end === undefined) return { answers: 0, failures: 0 };
+  return (chunk: Buffer): Answers => {
+    const bytes = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
+    if (!isComplete(bytes)) {
+      // The chunk's memory is used again.
+      pending = Buffer.from(bytes);
+      return incomplete;
+    }
+    pending = nothing;
     // "HTTP/1.1 200"
-    const isOk = pending[9] === 0x32 && pending[10] === 0x30 && pending[11] === 0x30;
-    pending = pending.subarray(end);
-    return { answers: 1, failures: isOk ? 0 : 1 };
+    return bytes[9] === 0x32 && bytes[10] === 0x30 && bytes[11] === 0x30 ? success : failure;
   };
 }
 
-function answerEnd(bytes: Buffer): number | undefined {
+function isComplete(bytes: Buffer): boolean {
   const head = bytes.indexOf(headEnd);
-  if (head < 0) return undefined;
+  return head >= 0 && bytes.length >= head + headEnd.length + readLength(bytes, head);
+}
+
+function readLength(bytes: Buffer, head: number): number {
+  const field = bytes.indexOf(lengthField);
+  if (field >= 0 && field < head) return readDigits(bytes, field + lengthField.length);
   const headers = bytes.toString("latin1", 0, head);
   const length = /\r\ncontent-length: *(\d+)/i.exec(headers)?.[1];
   if (length === undefined) throw new Error(`an answer without Content-Length: ${headers}`);
-  const end = head + headEnd.length + Number(length);
-  return bytes.length < end ? undefined : end;
+  return Number(length);
+}
+
+function readDigits(bytes: Buffer, from: number): number {
+  let number = 0;
+  for (let at = from; ; at += 1) {
+    const digit = (bytes[at] ?? 0) - 0x30;
+    if (digit < 0 || digit > 9) return number;
+    number = number * 10 + digit;
+  }
 }

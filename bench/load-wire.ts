@@ -35,7 +35,7 @@ function createWireParser() {
       if (pending[at] === errorResponse) failures += 1;
       at += length;
     }
-    pending = pending.subarray(at);
+    pending = Buffer.from(pending.subarray(at));
     return { answers, failures };
   };
 }

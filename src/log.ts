@@ -38,6 +38,9 @@ export interface LogOptions {
   readonly now?: () => number;
 }
 
+const collectMs = 10;
+const collectChars = 32_768;
+
 const order: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warning: 2, error: 3 };
 
 /** What one line is made of, before it has a format. */
@@ -53,23 +56,34 @@ interface Entry {
  * `sampled`, `httpRequest`, `labels`; an Error may be the value of any field, by custom of `error`.
  * https://cloud.google.com/logging/docs/structured-logging
  *
- * Lines are collected for one turn of the event loop and written together; `flush` writes what is left, at once.
+ * Lines are collected for one turn of the event loop, under load for up to 10 ms, and written together: each write
+ * to a pipe blocks and wakes its reader. `flush` writes what is left, at once.
  */
 export function createLog(options: LogOptions): Log & { flush(): void } {
   const write = options.write ?? ((lines) => void process.stdout.write(lines));
   const now = options.now ?? Date.now;
   const format = options.format === "json" ? formatJson : formatText;
   let pending = "";
+  let flushedAt = Number.NEGATIVE_INFINITY;
 
   function flush(): void {
     const lines = pending;
+    if (lines === "") return;
     pending = "";
-    if (lines !== "") write(lines);
+    flushedAt = performance.now();
+    write(lines);
+  }
+
+  function flushSoon(level: LogLevel): void {
+    if (pending.length >= collectChars) flush();
+    else if (level === "error" || performance.now() - flushedAt > collectMs) setImmediate(flush);
+    else setTimeout(flush, collectMs);
   }
 
   function put(level: LogLevel, message: string, fields: LogFields): void {
-    if (pending === "") setImmediate(flush);
+    const isFirst = pending === "";
     pending += `${redactText(line({ level, timeMs: now(), message, fields }))}\n`;
+    if (isFirst || level === "error" || pending.length >= collectChars) flushSoon(level);
   }
 
   function line(entry: Entry): string {

@@ -25,6 +25,7 @@ const commonHeaders = {
   "X-Content-Type-Options": "nosniff",
   "X-Frame-Options": "DENY",
 };
+const commonList = Object.entries(commonHeaders);
 
 const json = { "Content-Type": "application/json; charset=utf-8" };
 // A page may use the styles that it carries, and nothing else.
@@ -67,7 +68,16 @@ export function problemReply(error: ServiceError | ClientGone, occurrence: Occur
 /** Does nothing when the client has gone. */
 export function sendReply(response: ServerResponse, reply: Reply, headers: Headers): void {
   if (response.destroyed || response.headersSent) return;
-  const length = reply.status === 204 ? {} : { "Content-Length": String(Buffer.byteLength(reply.body)) };
-  response.writeHead(reply.status, { ...commonHeaders, ...headers, ...reply.headers, ...length });
+  const list = headerList({ ...headers, ...reply.headers });
+  if (reply.status !== 204) list.push("Content-Length", String(Buffer.byteLength(reply.body)));
+  // A flat list, since Node makes one of anything else.
+  response.writeHead(reply.status, list);
   response.end(reply.body);
+}
+
+function headerList(own: Headers): string[] {
+  const list: string[] = [];
+  for (const [name, value] of commonList) if (own[name] === undefined) list.push(name, value);
+  for (const name in own) list.push(name, own[name] ?? "");
+  return list;
 }

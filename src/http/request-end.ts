@@ -18,10 +18,9 @@ export interface RequestEnd {
 /** Watches for what ends a request from outside, at most `timeoutMs` after now. */
 export function watchRequest(response: ServerResponse, timeoutMs: number): RequestEnd {
   const controller = new AbortController();
-  const { promise: ended, reject } = Promise.withResolvers<never>();
-  ended.catch(() => {});
+  let onEnd: ((reason: Error) => void) | undefined;
   const end = (reason: Error): void => {
-    reject(reason);
+    onEnd?.(reason);
     controller.abort(reason);
   };
   const timer = setTimeout(() => end(timeout(timeoutMs)), timeoutMs);
@@ -29,7 +28,12 @@ export function watchRequest(response: ServerResponse, timeoutMs: number): Reque
   response.once("close", onClose);
   return {
     signal: controller.signal,
-    orEnd: (work) => Promise.race([work, ended]),
+    orEnd: (work) =>
+      new Promise((resolve, reject) => {
+        onEnd = reject;
+        work.then(resolve, reject);
+        if (controller.signal.aborted) reject(controller.signal.reason);
+      }),
     settle() {
       clearTimeout(timer);
       response.off("close", onClose);
