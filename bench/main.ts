@@ -6,6 +6,7 @@ import { startBenchPostgres } from "./postgres.ts";
 import { type Ratios, say, sayTable } from "./report.ts";
 import { measureClients } from "./sections/clients.ts";
 import { measureFirstRequest } from "./sections/first-request.ts";
+import { measureFleet } from "./sections/fleet.ts";
 import { measureMemory } from "./sections/memory.ts";
 import type { Section } from "./sections/section.ts";
 import { measureOperations, measureThroughput } from "./sections/throughput.ts";
@@ -16,7 +17,11 @@ const sections: Readonly<Record<string, Section>> = {
   clients: measureClients,
   memory: measureMemory,
   first: measureFirstRequest,
+  fleet: measureFleet,
 };
+
+/** Too long for a quick run; `--only fleet --quick` runs a short one. */
+const notQuick: readonly string[] = ["fleet"];
 
 const options = parseOptions(process.argv.slice(2));
 const startedAt = performance.now();
@@ -29,7 +34,9 @@ const generator = startChild("generator.ts");
 const ratios: Ratios = {};
 try {
   for (const [name, measure] of Object.entries(sections)) {
-    if (options.only.length > 0 && !options.only.includes(name)) continue;
+    if (options.only.length > 0 ? !options.only.includes(name) : options.quick && notQuick.includes(name)) {
+      continue;
+    }
     Object.assign(ratios, await measure({ options, postgres, generator }));
   }
 } finally {
