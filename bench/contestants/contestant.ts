@@ -36,7 +36,7 @@ export function createRawPool({ postgres, poolSize, applicationName }: Contestan
 }
 
 /** A raw pool or client in the shape of a session, so that all contestants run the service's own statements. */
-export function asSession(client: pg.Pool | pg.PoolClient): Session {
+export function asSession(client: pg.Pool | pg.ClientBase): Session {
   return {
     versionNum: 170_000,
     user: adminUser,
