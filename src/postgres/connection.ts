@@ -23,6 +23,7 @@ export interface ConnectionOptions {
   readonly user: string;
   readonly backendKey: BackendKey | undefined;
   readonly applicationName: string;
+  readonly now: () => number;
   /** On the pool's clock. */
   readonly openedAt: number;
   readonly expiresAt: number;
@@ -45,6 +46,8 @@ export interface Connection {
   applicationName: string;
   /** A statement ran that may have changed the session's state. */
   dirty: boolean;
+  /** Since when the server owes an answer, on the pool's clock; undefined when it owes none. */
+  unansweredSince(): number | undefined;
   /** Statements of the borrower that were sent and not yet answered. */
   pending(): number;
   /** The same, with those of the pool itself. */
@@ -68,6 +71,8 @@ export interface Connection {
   readonly closed: Promise<void>;
   /** Sends no further statement, and says why to whoever asks; what runs is for the caller to end. */
   condemn(reason: EndReason): void;
+  /** Gives it up: it does not answer any more. */
+  abandon(): void;
   /** Says goodbye to the server. */
   end(): void;
   /** Cuts the stream. */
@@ -93,6 +98,7 @@ export function wrapClient(options: ConnectionOptions): Connection {
   const collectors: Collector[] = [];
   const names = new Set<string>();
   let housekeeping = 0;
+  let heardAt = options.openedAt;
   /** After an error the server's ReadyForQuery is still to come, and with it the transaction's true state. */
   let awaitsReady = false;
   let failure: Error | undefined;
@@ -141,12 +147,14 @@ export function wrapClient(options: ConnectionOptions): Connection {
       if (condemned !== undefined) return reject(connectionEnded(condemned, "before", failure));
       if (failure !== undefined) return reject(connectionLost(failure, "before"));
       const collector: Collector = { notices: undefined };
+      if (collectors.length === 0) heardAt = options.now();
       collectors.push(collector);
       if (isHousekeeping) housekeeping += 1;
       if (statement.name !== undefined) names.add(statement.name);
       const query = new pg.Query<Row>(statement, (error, result) => {
         if (collectors[0] === collector) collectors.shift();
         else collectors.splice(collectors.indexOf(collector), 1);
+        if (collectors.length > 0) heardAt = options.now();
         if (isHousekeeping) housekeeping -= 1;
         awaitsReady ||= sqlstateOf(error) !== undefined;
         if (!isBusy()) onSettled?.();
@@ -168,6 +176,7 @@ export function wrapClient(options: ConnectionOptions): Connection {
     idleSince: 0,
     applicationName: options.applicationName,
     dirty: false,
+    unansweredSince: () => (collectors.length > 0 ? heardAt : undefined),
     pending: () => collectors.length - housekeeping,
     busy: isBusy,
     settled() {
@@ -197,6 +206,7 @@ export function wrapClient(options: ConnectionOptions): Connection {
     condemn(reason) {
       condemned ??= reason;
     },
+    abandon: () => fail(new Error("the server does not answer")),
     end() {
       failure ??= new Error("the connection was ended");
       client.end().catch(() => client.connection.stream.destroy());

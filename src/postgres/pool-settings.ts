@@ -16,6 +16,8 @@ export interface PoolSettings {
   /** A connection's lifetime; shortened by up to a tenth at random, so that they don't all end together. */
   readonly maxLifetimeMs: number;
   readonly statementTimeoutMs: number;
+  /** A statement that is not answered so long after its timeout never will be: its connection is given up. */
+  readonly unansweredGraceMs?: number;
   readonly lockTimeoutMs: number;
   readonly idleInTransactionTimeoutMs: number;
   /** Connections to one instance, all its databases together; derived from the server's settings when absent. */

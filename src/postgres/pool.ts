@@ -88,6 +88,7 @@ const overflowIdleMs = 1_000;
 const cleanTimeoutMs = 5_000;
 const checkTimeoutMs = 2_000;
 const defaultCheckAfterIdleMs = 30_000;
+const defaultUnansweredGraceMs = 10_000;
 
 export function createPool(options: PoolOptions): Pool {
   const { target, instance, settings, clock, budget, breaker } = options;
@@ -263,8 +264,19 @@ export function createPool(options: PoolOptions): Pool {
     } else tellIfEmpty(false);
   }
 
+  /** The server would have ended the statement by itself: the network has gone silent. */
+  function abandonUnanswered(now: number): void {
+    if (settings.statementTimeoutMs === 0) return;
+    const longestMs = settings.statementTimeoutMs + (settings.unansweredGraceMs ?? defaultUnansweredGraceMs);
+    for (const connection of lent) {
+      const since = connection.unansweredSince();
+      if (since !== undefined && now - since > longestMs) connection.abandon();
+    }
+  }
+
   function tidy(): void {
     const now = clock.now();
+    abandonUnanswered(now);
     for (let index = 0; index < idle.length; ) {
       const connection = idle[index];
       if (connection === undefined) return;
