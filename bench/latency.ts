@@ -8,13 +8,19 @@ export interface LoadResult {
   readonly max: number;
 }
 
-/** Collects latencies; what began before `openAt` (on performance.now) is a warm-up and does not count. */
+/**
+ * What ends after `openAt` (on performance.now) counts for the throughput; what also began after it, for the latencies.
+ * Before that is the warm-up.
+ */
 export function createLatencies(openAt: number) {
   const times: number[] = [];
+  let requests = 0;
   let errors = 0;
   return {
     add(startedAt: number, now: number): void {
-      if (now >= openAt) times.push(now - startedAt);
+      if (now < openAt) return;
+      requests += 1;
+      if (startedAt >= openAt) times.push(now - startedAt);
     },
     addError(): void {
       errors += 1;
@@ -24,8 +30,8 @@ export function createLatencies(openAt: number) {
       const at = (part: number): number =>
         sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
       return {
-        perSecond: sorted.length / ((now - openAt) / 1000),
-        requests: sorted.length,
+        perSecond: requests / ((now - openAt) / 1000),
+        requests,
         errors,
         p50: at(0.5),
         p99: at(0.99),

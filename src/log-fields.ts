@@ -23,7 +23,8 @@ export function loggable(value: unknown, depth = 0): unknown {
 
 function loggableObject(object: object, depth: number): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(object)) {
+  for (const key of Object.keys(object)) {
+    const value: unknown = object[key as keyof typeof object];
     copy[key] = isSecretKey(key) && value !== undefined ? "[redacted]" : loggable(value, depth + 1);
   }
   return copy;

@@ -3,9 +3,17 @@ const hidden = "[redacted]";
 const secretKey =
   /(password|passwd|passphrase|authorization|cookie|token|secret|verifier|api_?key|private_?key|credential)s?$/i;
 
+/** What was found out about names so far: a log has few of them, and each many times. */
+const known = new Map<string, boolean>();
+const mostKnown = 1_000;
+
 /** Whether a field of this name is never to be shown, whatever it holds. */
 export function isSecretKey(key: string): boolean {
-  return secretKey.test(key);
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const isSecret = secretKey.test(key);
+  if (known.size < mostKnown) known.set(key, isSecret);
+  return isSecret;
 }
 
 /** Cheap, and true for every text that one of the patterns below would change. */

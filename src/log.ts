@@ -133,17 +133,17 @@ function correlation(fields: LogFields, options: LogOptions): Record<string, unk
 }
 
 function formatJson({ level, timeMs, message, fields }: Entry, options: LogOptions): string {
-  const entry: Record<string, unknown> = {
-    ...(loggable(fields) as LogFields),
-    ...correlation(fields, options),
-  };
+  const fixed = { severity: level.toUpperCase(), time: new Date(timeMs).toISOString(), message };
+  const entry: Record<string, unknown> = { ...fixed, ...(loggable(fields) as LogFields) };
+  if (fields.traceId !== undefined || !options.correlationIds) {
+    Object.assign(entry, correlation(fields, options));
+  }
   if (fields.labels !== undefined) {
     entry.labels = undefined;
     entry["logging.googleapis.com/labels"] = loggable(fields.labels);
   }
   if (level === "error") Object.assign(entry, errorReport(fields, options));
-  const fixed = { severity: level.toUpperCase(), time: new Date(timeMs).toISOString(), message };
-  return JSON.stringify({ ...fixed, ...entry, ...fixed });
+  return JSON.stringify(Object.assign(entry, fixed));
 }
 
 /** What Error Reporting looks for: the service, and the stack of an unexpected error. */

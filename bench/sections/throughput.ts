@@ -29,6 +29,7 @@ export async function measureThroughput({ options, postgres, generator }: Bench)
       for (const clients of options.connections) {
         const spec = { read, clients, warmUpMs: 300, durationMs: options.roundMs };
         const results = await runRounds(contestants, spec, options.rounds);
+        assertNoErrors(results);
         sayResults(`/database/${read}, ${clients} connections, pool of 25`, results, "raw pg pool");
         if (read === "schemas" && clients === 100) Object.assign(ratios, headline(results));
       }
@@ -37,6 +38,14 @@ export async function measureThroughput({ options, postgres, generator }: Bench)
     for (const contestant of contestants) await contestant.stop();
   }
   return ratios;
+}
+
+/** A contestant that fails is fast. */
+function assertNoErrors(results: Parameters<typeof ratioOf>[0]): void {
+  for (const [name, rounds] of results) {
+    const errors = rounds.reduce((sum, round) => sum + round.errors, 0);
+    if (errors > 0) throw new Error(`${name} answered ${errors} requests with errors: nothing to compare`);
+  }
 }
 
 function headline(results: Parameters<typeof ratioOf>[0]): Ratios {

@@ -25,6 +25,7 @@ export function rememberRoutes(api: OpenAPIBackend): void {
   router.getOperation = (id) => byId.get(id);
   rememberMatches(api, operations);
   rememberParsing(api);
+  skipPreparation(api);
 }
 
 function rememberMatches({ router }: OpenAPIBackend, operations: readonly ApiOperation[]): void {
@@ -54,6 +55,25 @@ function rememberParsing({ router }: OpenAPIBackend): void {
     };
     parsed.set(request, result);
     return result;
+  };
+}
+
+/**
+ * Around its validators the library prepares what only parameters need. Where there is nothing but a body, they are
+ * asked as they are; what they refuse is still the library's to refuse.
+ */
+function skipPreparation({ router, validator }: OpenAPIBackend): void {
+  const ask = validator.validateRequest.bind(validator);
+  validator.validateRequest = (request, operation) => {
+    if (typeof operation !== "object" || typeof request.body !== "object") return ask(request, operation);
+    if (validator.coerceTypes || !isPlain(request) || takesParameters(operation))
+      return ask(request, operation);
+    const { params, query, headers, cookies, requestBody } = router.parseRequest(request, operation);
+    const parts = { path: params, query, header: headers, cookie: cookies, requestBody };
+    for (const validate of validator.getRequestValidatorsForOperation(operation.operationId ?? "") ?? []) {
+      if (!validate(parts)) return ask(request, operation);
+    }
+    return { valid: true, errors: null, coerced: { ...request } };
   };
 }
 
