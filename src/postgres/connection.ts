@@ -104,16 +104,20 @@ export function wrapClient(options: ConnectionOptions): Connection {
   let failure: Error | undefined;
   let condemned: EndReason | undefined;
   let brokenListener: ((error: Error) => void) | undefined;
-  let onSettled: (() => void) | undefined;
+  const whenSettled: (() => void)[] = [];
   const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>();
 
   const isBusy = () => collectors.length > 0 || (awaitsReady && failure === undefined);
+
+  function tellIfSettled(): void {
+    if (whenSettled.length > 0 && !isBusy()) for (const tell of whenSettled.splice(0)) tell();
+  }
 
   function fail(error: Error): void {
     if (failure !== undefined) return;
     failure = error;
     client.connection.stream.destroy();
-    if (!isBusy()) onSettled?.();
+    tellIfSettled();
     brokenListener?.(error);
   }
 
@@ -126,7 +130,7 @@ export function wrapClient(options: ConnectionOptions): Connection {
   });
   client.connection.on("readyForQuery", () => {
     awaitsReady = false;
-    if (!isBusy()) onSettled?.();
+    tellIfSettled();
   });
   client.connection.stream.once("close", () => {
     fail(new Error("the connection was closed"));
@@ -157,7 +161,7 @@ export function wrapClient(options: ConnectionOptions): Connection {
         if (collectors.length > 0) heardAt = options.now();
         if (isHousekeeping) housekeeping -= 1;
         awaitsReady ||= sqlstateOf(error) !== undefined;
-        if (!isBusy()) onSettled?.();
+        tellIfSettled();
         if (error) return reject(asQueryError(error));
         const { rows, rowCount } = Array.isArray(result) ? result[result.length - 1] : result;
         resolve({ rows, rowCount: rowCount ?? 0, notices: collector.notices ?? noNotices });
@@ -181,9 +185,7 @@ export function wrapClient(options: ConnectionOptions): Connection {
     busy: isBusy,
     settled() {
       if (!isBusy()) return Promise.resolve();
-      return new Promise((resolve) => {
-        onSettled = resolve;
-      });
+      return new Promise((resolve) => whenSettled.push(resolve));
     },
     broken: () => failure !== undefined,
     inTransaction: () => client.getTransactionStatus() !== "I",
