@@ -76,6 +76,23 @@ test("the regional secret is preferred to the global one", async () => {
   assert.equal(await createPasswords().read(orders), "regional");
 });
 
+test("an expired password is read again before its next use, and kept while that fails in passing", async () => {
+  const scripted = await startScripted([
+    () => payloadOf("first"),
+    () => payloadOf("second"),
+    () => {
+      throw new RpcError(grpc.status.UNAVAILABLE, "away");
+    },
+  ]);
+  const passwords = createPasswords({ endpoint: scripted.endpoint, timeoutMs: 500 });
+  passwords.expire(orders);
+  for (let i = 0; i < 2; i++) assert.equal(await passwords.read(orders), "first");
+  passwords.expire(orders);
+  for (let i = 0; i < 2; i++) assert.equal(await passwords.read(orders), "second");
+  passwords.expire(orders);
+  assert.equal(await passwords.read(orders), "second");
+});
+
 test("the latest version is read, from the secrets' own project when there is one", async () => {
   server.seedSecret(globalName, "wrong");
   const name = globalName.replace("demo-project", "secrets-project");

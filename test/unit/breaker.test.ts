@@ -60,6 +60,15 @@ describe("the breaker", () => {
     assert.equal(breaker.admit(), 0);
   });
 
+  it("admits attempts at once when it is reset", () => {
+    const { breaker } = makeBreaker();
+    fail(breaker, 5);
+    breaker.reset();
+    assert.deepEqual([breaker.admit(), breaker.isQuiet()], [0, true]);
+    fail(breaker, 4);
+    assert.equal(breaker.refusedForMs(), 0);
+  });
+
   it("opens again for the whole time when the probe fails", () => {
     const { breaker, clock } = makeBreaker();
     fail(breaker, 5);
