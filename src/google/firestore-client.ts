@@ -89,19 +89,21 @@ export function createFirestoreClient(options: FirestoreClientOptions): Firestor
       let failure: unknown;
       const attemptAll = async () => {
         for (let made = 1; ; made += 1) {
+          let pauseMs: number;
           try {
             return await attempt(work);
           } catch (error) {
             failure = error;
             const status = readGrpcStatus(error);
             const mayRetry = passing.has(status) && (made < attempts || status === grpcStatus.aborted);
-            if (!mayRetry || performance.now() > deadline) throw error;
+            // No attempt begins when nobody waits for it any more: it could succeed after its caller was told otherwise.
+            pauseMs = Math.random() * Math.min(longestPauseMs, 50 * 2 ** made);
+            if (!mayRetry || performance.now() + pauseMs > deadline) throw error;
           }
           log.debug("a call of the registry is tried again", {
             attempt: made,
             code: readGrpcStatus(failure),
           });
-          const pauseMs = Math.random() * Math.min(longestPauseMs, 50 * 2 ** made);
           await sleep(pauseMs, undefined, { signal: closing.signal });
         }
       };

@@ -4,7 +4,7 @@ import type { Target } from "../domain/target.ts";
 import { applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { withInstanceLock } from "./instance-lock.ts";
-import { recordChange, recordFailure, type Subject } from "./record.ts";
+import { readBeforeChange, recordChange, recordFailure, type Subject } from "./record.ts";
 
 export interface Change<T> {
   readonly dryRun: boolean;
@@ -24,7 +24,7 @@ export async function runChange<T>(
 ): Promise<Decision<T>> {
   const { dryRun, subject, decide } = change;
   if (dryRun) return planOnly(context, call, target, decide);
-  await context.registry.read(target);
+  await readBeforeChange(context, target);
   const applied = await recordFailure(context, call, target, subject, () =>
     withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
   );

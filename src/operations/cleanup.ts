@@ -8,7 +8,7 @@ import { type CleanupCounts, decideCleanup } from "./cleanup-plan.ts";
 import type { Call, Context } from "./context.ts";
 import { withInstanceLock } from "./instance-lock.ts";
 import { findPrincipal, parsePrincipalName } from "./principals.ts";
-import { recordChange, recordFailure } from "./record.ts";
+import { readBeforeChange, recordChange, recordFailure } from "./record.ts";
 import { findSchema } from "./schema-lookup.ts";
 
 export interface CleanupInput {
@@ -71,7 +71,7 @@ export async function cleanupUser(
     username: user,
     ...(schema === undefined ? {} : { schema }),
   };
-  await context.registry.read(target);
+  await readBeforeChange(context, target);
   const statements: Statement[] = [];
   const done = await recordFailure(context, call, target, subject, () =>
     withInstanceLock(context, call, target, () => applyAll(context, call, cleanups, statements)),

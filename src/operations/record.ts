@@ -1,8 +1,8 @@
 import { previewStatements, type Statement } from "../domain/plan.ts";
-import type { Target } from "../domain/target.ts";
+import { type Target, targetKey } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
 import type { Call, Context } from "./context.ts";
-import type { RegistryChange } from "./registry.ts";
+import type { HistoryEntry, RegistryChange, RegistryStatus } from "./registry.ts";
 
 /** What a change was about. */
 export interface Subject {
@@ -11,6 +11,54 @@ export interface Subject {
   readonly schema?: string;
   readonly username?: string;
   readonly roleName?: string;
+}
+
+/** What the registry could not take, with the change that belongs to it. */
+type Unrecorded = readonly [HistoryEntry, RegistryChange | undefined];
+
+/** By target, oldest first. A repeated call changes nothing, so it could not tell any more what was changed. */
+const unrecorded = new WeakMap<Context, Map<string, Unrecorded[]>>();
+
+/**
+ * Reads a target's record before a change: one that could not be recorded is not begun. What this process could not
+ * record earlier is recorded first.
+ */
+export async function readBeforeChange(
+  context: Context,
+  target: Target,
+): Promise<RegistryStatus | undefined> {
+  const before = await context.registry.read(target);
+  const kept = unrecorded.get(context)?.get(targetKey(target)) ?? [];
+  if (kept.length === 0) return before;
+  for (let next = kept.shift(); next !== undefined; next = kept.shift()) {
+    try {
+      if (!(await isRecorded(context, target, next[0]))) await context.registry.record(target, ...next);
+    } catch (error) {
+      kept.unshift(next);
+      throw error;
+    }
+  }
+  return context.registry.read(target);
+}
+
+/** A write whose answer was lost may have been done all the same. */
+async function isRecorded(context: Context, target: Target, entry: HistoryEntry): Promise<boolean> {
+  const page = await context.registry.readHistory(target, { newestFirst: true, limit: 100 });
+  return (page?.records ?? []).some(
+    ({ request_id, action, outcome, summary }) =>
+      request_id === entry.requestId &&
+      action === entry.action &&
+      outcome === entry.outcome &&
+      summary === entry.summary,
+  );
+}
+
+function keepUnrecorded(context: Context, target: Target, entry: Unrecorded): void {
+  const byTarget = unrecorded.get(context) ?? new Map<string, Unrecorded[]>();
+  unrecorded.set(context, byTarget);
+  const kept = byTarget.get(targetKey(target)) ?? [];
+  byTarget.set(targetKey(target), kept);
+  kept.push(entry);
 }
 
 /**
@@ -26,10 +74,12 @@ export async function recordChange(
 ): Promise<void> {
   const { statements, ...about } = subject;
   const { actor, requestId, operation: action } = call;
-  const entry = { actor, requestId, action, outcome: "succeeded" as const, ...about };
+  const outcome = "succeeded" as const;
+  const entry = { actor, requestId, action, outcome, ...about, statements: previewStatements(statements) };
   try {
-    await context.registry.record(target, { ...entry, statements: previewStatements(statements) }, change);
+    await context.registry.record(target, entry, change);
   } catch (error) {
+    keepUnrecorded(context, target, [entry, change]);
     throw new ServiceError(
       "unavailable",
       "The database was changed, but the registry could not record it. Repeat the call: it changes nothing twice and completes the registry.",

@@ -10,7 +10,7 @@ import { changePrivileges } from "../postgres/statements/privileges.ts";
 import { type Applied, applyDecision, type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { withInstanceLock } from "./instance-lock.ts";
-import { recordChange, recordFailure } from "./record.ts";
+import { readBeforeChange, recordChange, recordFailure } from "./record.ts";
 import type { RegistryStatus, RoleRecord } from "./registry.ts";
 import { assertOwnRole } from "./role-names.ts";
 import { planRoles } from "./role-plan.ts";
@@ -56,7 +56,7 @@ export async function initializeRoles(
 ): Promise<InitializeResult> {
   const schema = parseSchemaName("schema_name", input.schema);
   expandTemplate(standardTemplate, target.database, schema, anyMajor);
-  const before = await context.registry.read(target);
+  const before = await (input.dryRun ? context.registry.read(target) : readBeforeChange(context, target));
   const adoption = {
     registered: new Set(before?.roles.map((role) => role.name)),
     force: input.forceUpdate ?? false,

@@ -118,16 +118,30 @@ describe("changes while the registry has a fault", { timeout: 60_000 }, () => {
   });
 
   it("are completed by the same call when the registry fails after the database's commit", async () => {
+    const roles = { ...billingTarget, schema_name: "app" };
+    const membership = { ...salesOf, username: "bob@example.com", role_name: "reader" };
+    const entriesOf = async (action: string, target: Fields) =>
+      (await readVerifiedHistory(target)).filter((entry) => entry.action === action);
+    const assignments = (await entriesOf("assignRole", ordersTarget)).length;
     // The read before the change is answered, the write after it is not.
     await cloud.faults.switchOn({ fault: "firestore_contended", commits: 1_000_000 });
-    const failed = await service.call("initializeRoles", { ...billingTarget, schema_name: "app" });
-    assert.equal(failed.status, 503, failed.text);
-    assert.deepEqual(failed.body.details, { database: "committed", registry: "failed" });
+    for (const failed of await Promise.all([
+      service.call("initializeRoles", roles),
+      service.call("assignRole", membership),
+    ])) {
+      assert.equal(failed.status, 503, failed.text);
+      assert.deepEqual(failed.body.details, { database: "committed", registry: "failed" });
+    }
     await cloud.faults.clear();
-    const repeated = await service.succeed("initializeRoles", { ...billingTarget, schema_name: "app" });
+    const repeated = await service.succeed("initializeRoles", roles);
     assert.deepEqual([repeated.roles_created, repeated.roles_updated], [[], []]);
-    const status = await service.succeed("getRolesStatus", billingTarget);
-    assert.equal(status.total_roles, 6);
+    assert.equal((await service.succeed("getRolesStatus", billingTarget)).total_roles, 6);
+    assert.equal((await entriesOf("initializeRoles", billingTarget)).length, 1);
+    assert.equal((await service.succeed("assignRole", membership)).changed, false);
+    const recorded = await entriesOf("assignRole", ordersTarget);
+    assert.equal(recorded.length, assignments + 1);
+    assert.deepEqual([recorded.at(-1)?.outcome, recorded.at(-1)?.username], ["succeeded", "bob@example.com"]);
+    assert.ok(recorded.at(-1)?.statements.some(({ sql }) => sql.startsWith("GRANT")));
   });
 
   it("end in order, without having said a secret", async () => {
