@@ -45,7 +45,12 @@ export interface RoleGraph {
 export function createRoleGraph(roles: readonly GraphRole[], rows: readonly MembershipRow[]): RoleGraph {
   const byOid = new Map(roles.map((role) => [role.oid, role]));
   const byName = new Map(roles.map((role) => [role.name, role]));
-  const memberships = mergeRows(rows);
+  // In an order of their own, so that equal questions have equal answers.
+  const place = new Map(roles.map(({ oid }, index) => [oid, index]));
+  const placeOf = (oid: number): number => place.get(oid) ?? roles.length;
+  const memberships = mergeRows(rows).sort(
+    (a, b) => placeOf(a.role) - placeOf(b.role) || placeOf(a.member) - placeOf(b.member),
+  );
   const upward = Map.groupBy(memberships, ({ member }) => member);
   const downward = Map.groupBy(memberships, ({ role }) => role);
   return {

@@ -173,20 +173,22 @@ function schemaUsage(graph: RoleGraph, { schema }: FoundObject): (oid: number) =
   return (oid) => users.has(publicOid) || users.has(oid) || graph.role(oid)?.isSuperuser === true;
 }
 
-/** Unlike a username: any role, the system's included. */
-function parsePrincipal(value: string): string {
-  const isSystems = isSystemRole(value) && !value.includes("@");
-  if (!isSystems) return parseUsername("principal", value).normalized;
+/** The names that a role may have: unlike a username, any role's as it stands, the system's included. */
+function parsePrincipal(value: string): readonly string[] {
   const fault = identifierFault(value);
-  if (fault !== undefined) throw invalidField("principal", fault);
-  return value;
+  if (fault === undefined && isSystemRole(value) && !value.includes("@")) return [value];
+  const { normalized } = parseUsername("principal", value);
+  return fault === undefined ? [value, normalized] : [normalized];
 }
 
-function findRole(graph: RoleGraph, name: string): number {
+function findRole(graph: RoleGraph, names: readonly string[]): number {
   // No role can be called `public`: PostgreSQL refuses the name.
-  if (name === "public") return publicOid;
-  const role = graph.find(name);
-  if (role !== undefined) return role.oid;
+  if (names.includes("public")) return publicOid;
+  for (const name of names) {
+    const role = graph.find(name);
+    if (role !== undefined) return role.oid;
+  }
+  const name = names.at(-1);
   throw notFound("role", `There is no role ${JSON.stringify(name)} on this instance.`, { principal: name });
 }
 
