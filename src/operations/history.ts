@@ -111,7 +111,10 @@ export async function checkHistory(context: Context, call: Call, target: Target)
     if (page === undefined) return { intact: true, entries: 0 };
     const documentId = context.registry.documentId(target);
     const verdict = checkPage(page, last, documentId);
-    if (!verdict.intact) return { ...verdict, entries: Math.max(entries, verdict.sequence - 1) };
+    if (!verdict.intact) {
+      const inOrder = page.records.findIndex(({ sequence }) => sequence === verdict.sequence);
+      return { ...verdict, entries: entries + Math.max(0, inOrder) };
+    }
     const end = page.records.at(-1);
     if (end === undefined || end.sequence === page.head.totalEntries) return atEnd(page, end ?? last);
     last = end;

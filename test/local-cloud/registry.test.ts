@@ -181,6 +181,17 @@ test("the history holds what happened, and its chain can be verified", async () 
   );
 });
 
+test("a history is also read from its end, or before an entry", async () => {
+  const registry = openRegistry();
+  for (let count = 0; count < 5; count++) await registry.record(target, entry());
+  const read = async (range: Parameters<typeof registry.readHistory>[1]) =>
+    (await registry.readHistory(target, range))?.records.map(({ sequence }) => sequence);
+  assert.deepEqual(await read({ newestFirst: true }), [5, 4, 3, 2, 1]);
+  assert.deepEqual(await read({ newestFirst: true, before: 4, limit: 2 }), [3, 2]);
+  assert.deepEqual(await read({ after: 1, before: 4 }), [2, 3]);
+  assert.deepEqual(await read({ newestFirst: true, before: 1 }), []);
+});
+
 test("an entry that was tampered with in Firestore breaks the chain", async () => {
   const registry = openRegistry();
   for (let index = 0; index < 3; index += 1) await registry.record(target, entry());
