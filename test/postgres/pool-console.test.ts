@@ -238,6 +238,25 @@ describe("a pause", () => {
     await relay.close();
   });
 
+  it("keeps who waits for a connection that cannot be opened any more: the server may be down already", async () => {
+    const relay = await startRelay(server.port);
+    relay.set("silent");
+    const going = { host: relay.host, port: relay.port, adminPassword: server.adminPassword };
+    pools = createTestPools({ pg17: going }, { settings: { retryAttempts: 1 } });
+    const held = pidIn();
+    await until(() => relay.accepted() === 1);
+    const { done } = pools.console.pause(orders);
+    assert.equal(stateOf(), "pausing", "a session may still come of it");
+    relay.reset();
+    await done;
+    assert.deepEqual([stateOf(), pools.totals().waiting], ["paused", 1]);
+    relay.set("pass");
+    pools.console.resume(orders);
+    assert.ok((await held) > 0);
+    await pools.close();
+    await relay.close();
+  });
+
   it("can be closed under", async () => {
     open();
     await pools.console.pause(orders).done;
