@@ -176,6 +176,7 @@ describe("two processes of the service on one cloud", { timeout: 60_000 }, () =>
   before(async () => {
     const settings = { LOG_LEVEL: "INFO", FIRESTORE_CACHE_TTL: "0" };
     services = await Promise.all([1, 2].map(() => startCloudService(cloud, { settings })));
+    await services[0]?.succeed("initializeRoles", salesOf);
   });
   after(async () => {
     for (const service of services) await service[Symbol.asyncDispose]();
@@ -252,6 +253,51 @@ describe("two processes of the service on one cloud", { timeout: 60_000 }, () =>
       definitions,
       marked.map(({ name }) => name),
     );
+  });
+
+  it("are refused or done, never half done, while sessions are ended at random", async () => {
+    const refused: number[] = [];
+    /** As a client would: again, while the service says that it could not now. */
+    const insist = (n: number, operation: string, fields: Fields) =>
+      until(async () => {
+        const answer = await services[n % 2]?.call(operation, fields);
+        if (answer?.status === 200) return true;
+        assert.equal(answer?.status, 503, answer?.text);
+        refused.push(n);
+        return false;
+      });
+    const work = Promise.all(
+      [0, 1, 2, 3, 4, 5].map(async (n) => {
+        const schema = { ...billingTarget, schema_name: `storm_${n}` };
+        await insist(n, "createSchema", schema);
+        await insist(n, "initializeRoles", schema);
+        await insist(n + 1, "assignRole", { ...schema, username: alice, role_name: "admin" });
+        await insist(n, "revokeRole", { ...schema, username: alice, role_name: "admin" });
+      }),
+    );
+    let done = false;
+    const ended = work.finally(() => {
+      done = true;
+    });
+    const killing = until(
+      async () => {
+        await readCatalog(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE usename = 'postgres' ORDER BY random() LIMIT 1`,
+        );
+        return done || refused.length >= 12;
+      },
+      { everyMs: 60, deadlineMs: 20_000 },
+    );
+    await Promise.all([ended, killing]);
+    assert.ok(refused.length > 0, "no session was ended in the midst of anything");
+    for (const n of [0, 1, 2, 3, 4, 5]) {
+      const again = { ...billingTarget, schema_name: `storm_${n}`, force_update: true };
+      const { roles_created, roles_updated } = (await services[0]?.succeed("initializeRoles", again)) ?? {};
+      assert.deepEqual([roles_created, roles_updated], [[], []]);
+      assert.deepEqual(await readMembers(`billing_storm_${n}_admin`), []);
+    }
+    await readVerifiedHistory(billingTarget);
   });
 
   it("end in order, without having said a secret", async () => {
