@@ -13,6 +13,7 @@ import type { PoolSettings } from "./pool-settings.ts";
 import type { BorrowOptions } from "./session.ts";
 import { explainShortage } from "./shortage.ts";
 import { sqlstate } from "./sqlstate.ts";
+import { isDispensable, isUnanswered } from "./upkeep.ts";
 import { abandoned, createWaiters } from "./waiters.ts";
 
 export interface PoolOptions {
@@ -83,12 +84,9 @@ export interface Pool {
   kill(): Promise<void>;
 }
 
-/** How long an overflow connection waits for its next borrower. */
-const overflowIdleMs = 1_000;
 const cleanTimeoutMs = 5_000;
 const checkTimeoutMs = 2_000;
 const defaultCheckAfterIdleMs = 30_000;
-const defaultUnansweredGraceMs = 10_000;
 
 export function createPool(options: PoolOptions): Pool {
   const { target, instance, settings, clock, budget, breaker } = options;
@@ -264,26 +262,14 @@ export function createPool(options: PoolOptions): Pool {
     } else tellIfEmpty(false);
   }
 
-  /** The server would have ended the statement by itself: the network has gone silent. */
-  function abandonUnanswered(now: number): void {
-    if (settings.statementTimeoutMs === 0) return;
-    const longestMs = settings.statementTimeoutMs + (settings.unansweredGraceMs ?? defaultUnansweredGraceMs);
-    for (const connection of lent) {
-      const since = connection.unansweredSince();
-      if (since !== undefined && now - since > longestMs) connection.abandon();
-    }
-  }
-
   function tidy(): void {
     const now = clock.now();
-    abandonUnanswered(now);
+    for (const connection of lent) if (isUnanswered(connection, now, settings)) connection.abandon();
     for (let index = 0; index < idle.length; ) {
       const connection = idle[index];
       if (connection === undefined) return;
-      const idleMs = now - connection.idleSince;
-      const isSurplus = live() > settings.size && idleMs >= Math.min(overflowIdleMs, settings.idleTimeoutMs);
-      const isUnused = live() > settings.minSize && idleMs >= settings.idleTimeoutMs;
-      if (isSurplus || isUnused || connection.expiresAt <= now || budget.exceeded(instance)) {
+      const isTooMuch = isDispensable(connection, { live: live(), now, settings });
+      if (isTooMuch || budget.exceeded(instance)) {
         idle.splice(index, 1);
         retire(connection);
       } else index += 1;
