@@ -87,6 +87,7 @@ export function parseRoleDocument(snapshot: DocumentSnapshot): RoleRecord {
     status: fields.oneOf("status", "active", "degraded"),
     inherits: fields.texts("inherits"),
     nativeRoles: fields.texts("native_roles"),
+    ...(snapshot.get("schema_owner") === undefined ? {} : { schemaOwner: fields.text("schema_owner") }),
   };
 }
 
@@ -102,6 +103,7 @@ export function roleFields(role: RoleRecord, updatedAt: Date): DocumentData {
     status: role.status,
     inherits: [...role.inherits],
     native_roles: [...role.nativeRoles],
+    ...(role.schemaOwner === undefined ? {} : { schema_owner: role.schemaOwner }),
     updated_at: updatedAt,
   };
 }

@@ -343,6 +343,31 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/roles/drift": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Compare roles with their template
+         * @description Compares the template `standard`, the registry and the live catalog, and changes nothing. Without `schema_name` it
+         *     looks at every schema of the database that the registry or the roles' own marks know. `repair` is the SQL that the
+         *     admin would run to end a difference; run in order, all of it is what `/roles/initialize` with `force_update` runs.
+         *     It is empty for what the admin cannot repair, or what only the registry has wrong: then `detail` says why. Not
+         *     compared: privileges of the database-wide roles beyond their definition, column privileges, grant options, and who
+         *     granted a privilege on an object.
+         */
+        readonly post: operations["readDrift"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/database/postgres-inheritance/grant": {
         readonly parameters: {
             readonly query?: never;
@@ -595,6 +620,13 @@ export interface components {
             readonly schema_name: components["schemas"]["SchemaName"];
         };
         readonly ListRolesRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            readonly schema_name?: components["schemas"]["SchemaName"];
+        };
+        readonly DriftRequest: {
             readonly project_id: components["schemas"]["ProjectId"];
             readonly region: components["schemas"]["Region"];
             readonly instance_name: components["schemas"]["InstanceName"];
@@ -1081,6 +1113,28 @@ export interface components {
             readonly schema_name: string | null;
             /** @description Names of the roles, sorted. */
             readonly roles: readonly string[];
+        };
+        readonly DriftReport: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /** @description The schema, or null when none was given. */
+            readonly schema_name: string | null;
+            /** @description The schemas that were compared. */
+            readonly schemas: readonly string[];
+            /** @description True when there is no difference. */
+            readonly in_sync: boolean;
+            readonly drift: readonly {
+                /** @enum {string} */
+                readonly kind: "missing" | "extra" | "changed_definition" | "foreign_grantor" | "membership_options" | "owner_changed" | "role_dropped" | "role_renamed" | "uncovered_creator";
+                /** @description The managed role, or null when it is about all of a schema's. */
+                readonly role: string | null;
+                /** @description What differs, for people. */
+                readonly object: string;
+                /** @description How it differs, and why it is not repaired where `repair` is empty. */
+                readonly detail: string;
+                /** @description SQL that the admin would run in this order, rights taken and given back included. */
+                readonly repair: readonly string[];
+            }[];
+            /** @description What the instance does not allow and the registry knows as degraded. */
+            readonly warnings: readonly string[];
         };
         readonly Explanation: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
             /** @description The privilege. */
@@ -2218,6 +2272,68 @@ export interface operations {
                      *     }
                      */
                     readonly "application/json": components["schemas"]["HistoryVerified"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly readDrift: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "schema_name": "app"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["DriftRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The differences; none when `in_sync`. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "1 difference in 1 schema",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "schema_name": "app",
+                     *       "schemas": [
+                     *         "app"
+                     *       ],
+                     *       "in_sync": false,
+                     *       "drift": [
+                     *         {
+                     *           "kind": "extra",
+                     *           "role": "orders_app_reader",
+                     *           "object": "membership of orders_app_reader in pg_read_all_data",
+                     *           "detail": "orders_app_reader is a member of pg_read_all_data, which is not in its definition",
+                     *           "repair": [
+                     *             "REVOKE \"pg_read_all_data\" FROM \"orders_app_reader\" GRANTED BY \"postgres\""
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0213
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["DriftReport"];
                 };
             };
             readonly default: components["responses"]["Problem"];

@@ -1,4 +1,5 @@
 import { cleanupUser } from "../operations/cleanup.ts";
+import { readDrift } from "../operations/drift.ts";
 import { explainPrivilege } from "../operations/explain.ts";
 import { checkDatabaseHealth } from "../operations/health.ts";
 import { checkHistory, listHistory } from "../operations/history.ts";
@@ -39,6 +40,7 @@ export const realOperations = {
   listTables,
   listUsers,
   pausePools,
+  readDrift,
   readRolesStatus,
   reloadPools,
   resumePools,

@@ -17,6 +17,8 @@ export interface RoleRecord {
   readonly status: "active" | "degraded";
   readonly inherits: readonly string[];
   readonly nativeRoles: readonly string[];
+  /** Who owned the schema when this was recorded; absent for database-wide roles and in older records. */
+  readonly schemaOwner?: string;
 }
 
 export interface RegistryStatus {

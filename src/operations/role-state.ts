@@ -11,6 +11,7 @@ import {
   readExtensionRelations,
   readObjectOwners,
   readPrivilegeGaps,
+  readSchema,
 } from "../postgres/schema-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 
@@ -20,6 +21,10 @@ export interface RoleState {
   readonly schema: string;
   readonly versionNum: number;
   readonly admin: string;
+  /** Who owns the schema. */
+  readonly schemaOwner: string;
+  /** Names of the managed roles that the registry lists. */
+  readonly registered: ReadonlySet<string>;
   /** Those of the managed roles that exist. */
   readonly roles: ReadonlyMap<string, RoleRow>;
   /** What the managed roles are members of. */
@@ -41,6 +46,7 @@ export async function readRoleState(
   session: Session,
   schema: string,
   wanted: readonly ManagedRole[],
+  registered: ReadonlySet<string>,
 ): Promise<RoleState> {
   const names = wanted.map((role) => role.name);
   const roles = await readRoles(session, names);
@@ -51,8 +57,11 @@ export async function readRoleState(
   const defaults = await readDefaultPrivileges(session, schema, names);
   const extensions = [...new Set(wanted.flatMap((role) => role.extensions))];
   const extensionRelations = extensions.length > 0 ? await readExtensionRelations(session, extensions) : [];
+  const schemaOwner = (await readSchema(session, schema))?.owner ?? session.user;
   const actedFor = [
+    ...(gaps.length > 0 ? [schemaOwner] : []),
     ...gaps.map((gap) => gap.owner),
+    ...memberships.map((row) => row.grantor).filter((grantor) => grantor !== session.user),
     ...[...objectOwners.values()].flat(),
     ...uncoveredCreators(creators, defaults, wanted),
     ...extensionRelations.map((relation) => relation.owner),
@@ -62,6 +71,8 @@ export async function readRoleState(
     schema,
     versionNum: session.versionNum,
     admin: session.user,
+    schemaOwner,
+    registered,
     roles,
     memberships,
     gaps,

@@ -12,8 +12,10 @@ import type { Call, Context } from "./context.ts";
 import { withInstanceLock } from "./instance-lock.ts";
 import { readBeforeChange, recordChange, recordFailure } from "./record.ts";
 import type { RegistryStatus, RoleRecord } from "./registry.ts";
-import { assertOwnRole } from "./role-names.ts";
-import { planRoles } from "./role-plan.ts";
+import type { RoleFinding } from "./role-finding.ts";
+import { type Adoption, assertOwnRole } from "./role-names.ts";
+import { planOfFindings, planRoles } from "./role-plan.ts";
+import { readRenames, withRenames } from "./role-renames.ts";
 import { type RoleState, readRoleState } from "./role-state.ts";
 import { findSchema } from "./schema-lookup.ts";
 
@@ -38,6 +40,7 @@ interface Initialization {
   readonly roles: readonly ManagedRole[];
   readonly existing: ReadonlySet<string>;
   readonly degraded: ReadonlySet<string>;
+  readonly schemaOwner: string;
 }
 
 /** A later major than any: knows every privilege that a template may name. */
@@ -71,7 +74,7 @@ export async function initializeRoles(
   const applied = await recordFailure(context, call, target, subject, () =>
     withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
   );
-  const roles = roleRecords(applied);
+  const roles = roleRecords(applied, adoption.force ? undefined : before);
   if (applied.statements.length > 0 || !registered(before, roles)) {
     await recordChange(
       context,
@@ -105,12 +108,33 @@ export async function findRecordedRegions(
 async function decideRoles(
   session: Session,
   schema: string,
-  adoption: { readonly registered: ReadonlySet<string>; readonly force: boolean },
+  adoption: Adoption,
 ): Promise<Decision<Initialization>> {
   await findSchema(session, schema);
   const major = Math.floor(session.versionNum / 10_000);
   const roles = expandTemplate(standardTemplate, session.target.database, schema, major);
-  const state = await readRoleState(session, schema, roles);
+  const renames = await readRenames(session, roles);
+  assertRenameable(renames, adoption.force);
+  return withRenames(session, renames, () => decideSettled(session, schema, roles, renames, adoption));
+}
+
+/** Another role beside a renamed one would have the same place, and none of its members. */
+function assertRenameable(renames: readonly RoleFinding[], force: boolean): void {
+  const renamed = renames.find((one) => one.statements.length > 0);
+  if (force || renamed === undefined) return;
+  throw new ServiceError("conflict", `The roles are not touched: ${renamed.detail}.`, {
+    details: { because: `${renamed.detail}; repeat with force_update to rename it back` },
+  });
+}
+
+async function decideSettled(
+  session: Session,
+  schema: string,
+  roles: readonly ManagedRole[],
+  renames: readonly RoleFinding[],
+  adoption: Adoption,
+): Promise<Decision<Initialization>> {
+  const state = await readRoleState(session, schema, roles, adoption.registered);
   for (const role of roles) {
     const row = state.roles.get(role.name);
     if (row !== undefined) assertOwnRole(role, row, adoption);
@@ -119,7 +143,7 @@ async function decideRoles(
   if (adoption.force) await assertAdministered(session, [...existing]);
   const acting = (role: ManagedRole): boolean => adoption.force || !existing.has(role.name);
   assertSchemaReachable(state, roles.filter(acting));
-  const plan = planRoles(state, roles, acting);
+  const plan = planOfFindings([...renames, ...planRoles(state, roles, acting).findings]);
   const taken = await planTaking(session, plan.actsFor, state.authority);
   const warnings = [...plan.warnings];
   if (!adoption.force && existing.size > 0)
@@ -132,7 +156,7 @@ async function decideRoles(
   return {
     statements: [...plan.preparation, ...taken.take, ...plan.statements, ...taken.giveBack],
     warnings,
-    result: { roles, existing, degraded: plan.degraded },
+    result: { roles, existing, degraded: plan.degraded, schemaOwner: state.schemaOwner },
   };
 }
 
@@ -203,8 +227,10 @@ function describe(context: Context, target: Target, decision: Decision<Initializ
   };
 }
 
-function roleRecords(applied: Applied<Initialization>): RoleRecord[] {
-  const { roles, degraded } = applied.result;
+/** `kept`: a record whose owner of the schema stays; only an update that was asked for accepts a new owner. */
+function roleRecords(applied: Applied<Initialization>, kept: RegistryStatus | undefined): RoleRecord[] {
+  const { roles, degraded, schemaOwner } = applied.result;
+  const owners = new Map(kept?.roles.map((role) => [role.name, role.schemaOwner]));
   const failed = new Set(applied.failedOptional.map(({ statement }) => statement.role));
   return roles.map((role) => ({
     name: role.name,
@@ -217,11 +243,19 @@ function roleRecords(applied: Applied<Initialization>): RoleRecord[] {
     status: degraded.has(role.name) || failed.has(role.name) ? "degraded" : "active",
     inherits: role.inherits,
     nativeRoles: role.nativeRoles,
+    ...(role.scope === "schema" ? { schemaOwner: owners.get(role.name) ?? schemaOwner } : {}),
   }));
 }
 
 /** Whether the registry already says all this: it may lack it when it failed after an earlier commit. */
 function registered(before: RegistryStatus | undefined, roles: readonly RoleRecord[]): boolean {
   const known = new Map(before?.roles.map((role) => [role.name, role]));
-  return roles.every((role) => known.get(role.name)?.checksum === role.checksum);
+  return roles.every((role) => {
+    const record = known.get(role.name);
+    return (
+      record?.checksum === role.checksum &&
+      record.version === role.version &&
+      record.schemaOwner === role.schemaOwner
+    );
+  });
 }

@@ -60,9 +60,9 @@ describe("the README's commands, in their order", { timeout: 120_000 }, () => {
     rmSync(bundle, { recursive: true });
   });
 
-  it("are there for all twenty-three operations", () => {
+  it("are there for all twenty-four operations", () => {
     const paths = new Set(commands.map((command) => title(command).replace(" as a dry run", "")));
-    assert.equal(paths.size, 23);
+    assert.equal(paths.size, 24);
   });
 
   for (const command of commands) {
@@ -78,6 +78,7 @@ describe("the README's commands, in their order", { timeout: 120_000 }, () => {
     assert.equal(namesIn("/roles/initialize as a dry run", "roles_created").length, 6);
     assert.deepEqual(answers.get("/roles/initialize")?.roles_skipped, []);
     assert.equal(answers.get("/roles/status")?.roles_initialized, true);
+    assert.deepEqual(answers.get("/roles/drift")?.drift, []);
     assert.equal(answers.get("/roles/assign")?.changed, true);
     assert.equal(answers.get("/roles/revoke")?.changed, true);
     assert.equal(answers.get("/database/postgres-inheritance/grant")?.mode, "on_demand");

@@ -181,6 +181,19 @@ export const pretendedOperations: Operations = {
     systemUsersExcluded: ["cloudsqladmin", "postgres"],
   }),
   listRoles: async () => ["orders_app_reader", "orders_app_writer"],
+  readDrift: async () => ({
+    schemas: ["app"],
+    drift: [
+      {
+        kind: "role_renamed",
+        role: "orders_app_reader",
+        object: "role other",
+        detail: "orders_app_reader was renamed to other",
+        repair: ['ALTER ROLE "other" RENAME TO "orders_app_reader"'],
+      },
+    ],
+    warnings: [],
+  }),
   explainPrivilege: async (_context, _call, _target, { principal, privilege }) => ({
     privilege,
     principal: principal ?? null,

@@ -71,6 +71,7 @@ test("the types know every operation of the contract", () => {
     listTables: true,
     listUsers: true,
     pausePools: true,
+    readDrift: true,
     reloadPools: true,
     resumePools: true,
     revokePostgresInheritance: true,

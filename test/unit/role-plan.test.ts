@@ -29,6 +29,8 @@ const empty: RoleState = {
   schema: "app",
   versionNum: 170010,
   admin: "postgres",
+  schemaOwner: "owner",
+  registered: new Set(),
   roles: new Map([[reader.name, row(reader)]]),
   memberships: [],
   gaps: [],

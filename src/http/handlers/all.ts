@@ -1,5 +1,6 @@
 import type { Handlers } from "../typed.ts";
 import { contractHandlers } from "./contract.ts";
+import { driftHandlers } from "./drift.ts";
 import { explainHandlers } from "./explain.ts";
 import type { HandlerContext } from "./handler-context.ts";
 import { healthHandlers } from "./health.ts";
@@ -15,6 +16,7 @@ export function createHandlers(handlerContext: HandlerContext): Handlers {
   return {
     ...contractHandlers(handlerContext),
     ...explainHandlers(handlerContext),
+    ...driftHandlers(handlerContext),
     ...healthHandlers(handlerContext),
     ...historyHandlers(handlerContext),
     ...poolHandlers(handlerContext),

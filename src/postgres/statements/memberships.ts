@@ -45,6 +45,19 @@ export function revokeMembership(
   });
 }
 
+/** Takes ADMIN OPTION off a membership that stays; from 16 on, off the row of one grantor. */
+export function revokeAdminOption(options: MembershipStatement & { readonly grantor: string }): Statement {
+  const { database, versionNum, role, member, grantor, managed } = options;
+  const by = versionNum >= membershipOptionsSince ? ` GRANTED BY ${ident(grantor)}` : "";
+  return sharedStatement({
+    description: `Take from ${member} the right to grant ${role}`,
+    database,
+    text: `REVOKE ADMIN OPTION FOR ${ident(role)} FROM ${ident(member)}${by}`,
+    destructive: true,
+    ...(managed === undefined ? {} : { role: managed }),
+  });
+}
+
 /** Takes membership of a role for the rest of the transaction; see `giveBackRole`. */
 export function takeRole(database: string, role: string, versionNum: number): Statement {
   const suffix = versionNum >= membershipOptionsSince ? " WITH INHERIT TRUE, SET TRUE" : "";

@@ -36,3 +36,13 @@ export function resetRoleAttributes(role: ManagedRole): Statement {
     role: role.name,
   });
 }
+
+/** Gives a renamed role its name back. */
+export function renameManagedRole(from: string, role: ManagedRole): Statement {
+  return sharedStatement({
+    description: `Rename role ${from} back to ${role.name}`,
+    database: role.database,
+    text: `ALTER ROLE ${ident(from)} RENAME TO ${ident(role.name)}`,
+    role: role.name,
+  });
+}
