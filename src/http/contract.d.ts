@@ -358,8 +358,8 @@ export interface paths {
          *     looks at every schema of the database that the registry or the roles' own marks know. `repair` is the SQL that the
          *     admin would run to end a difference; run in order, all of it is what `/roles/initialize` with `force_update` runs.
          *     It is empty for what the admin cannot repair, or what only the registry has wrong: then `detail` says why. Not
-         *     compared: privileges of the database-wide roles beyond their definition, column privileges, grant options, and who
-         *     granted a privilege on an object.
+         *     compared: privileges of the database-wide roles beyond their definition, column privileges, grant options, and
+         *     who is a member of the roles.
          */
         readonly post: operations["readDrift"];
         readonly delete?: never;

@@ -14,6 +14,7 @@ import {
   changePrivileges,
   type GrantObject,
   grantOnExtensionRelation,
+  revokeAsGrantor,
 } from "../postgres/statements/privileges.ts";
 import { commentManagedRole, createManagedRole, resetRoleAttributes } from "../postgres/statements/roles.ts";
 import type { RoleFinding } from "./role-finding.ts";
@@ -53,6 +54,7 @@ export function planRoles(
   for (const role of touched) planRole(draft, role, state.roles.get(role.name));
   for (const role of wanted) planMemberships(draft, role, touched);
   for (const action of ["revoke", "grant"] as const) planPrivileges(draft, touched, action);
+  for (const role of touched) planForeignGrants(draft, role);
   for (const action of ["revoke", "grant"] as const) planDefaults(draft, touched, action);
   for (const role of touched) planExtensions(draft, role);
   return planOfFindings(draft.findings);
@@ -281,6 +283,35 @@ function warnForeign(draft: Draft, gap: PrivilegeGap): void {
   const kind = gap.action === "grant" ? "missing" : "extra";
   const objects = describeObjects(draft.state.schema, gap.objectType, gap.objects);
   draft.findings.push({ ...unreachable(kind, gap.role, objects, because), degrades: true });
+}
+
+/** Ends what others than the owners granted, but for what only they can give here. */
+function planForeignGrants(draft: Draft, role: ManagedRole): void {
+  const { state, findings } = draft;
+  const { database, schema } = state;
+  for (const grant of state.foreignGrants.filter((one) => one.role === role.name)) {
+    const { objectType, grantor } = grant;
+    const defined = role.privileges[objectType] ?? [];
+    const owned = mayActFor(draft, grant.owner);
+    const privileges = grant.privileges.filter((privilege) => owned || !defined.includes(privilege));
+    if (privileges.length === 0) continue;
+    const object = describeObjects(schema, objectType, [grant.object]);
+    const detail = `${role.name} holds ${privileges.join(", ")} that ${grantor} granted, who does not own it`;
+    if (!state.settable.has(grantor) && !canTake(draft, grantor)) {
+      const because = `${detail}; only ${grantor} can revoke that, and ${state.admin} may not act for ${grantor}.`;
+      findings.push(unreachable("foreign_grantor", role.name, object, because));
+      continue;
+    }
+    const change = { database, schema, objectType, privileges, objects: [grant.object] } as const;
+    findings.push({
+      kind: "foreign_grantor",
+      role: role.name,
+      object,
+      detail,
+      actsFor: [grantor],
+      statements: revokeAsGrantor({ ...change, action: "revoke", grantee: role.name }, grantor),
+    });
+  }
 }
 
 function planDefaults(draft: Draft, touched: readonly ManagedRole[], action: "grant" | "revoke"): void {

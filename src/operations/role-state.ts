@@ -1,6 +1,7 @@
 import type { ManagedRole } from "../domain/managed-role.ts";
 import type { ObjectType } from "../domain/role-template.ts";
 import { type Authority, readAuthority, readGrantable } from "../postgres/authority.ts";
+import { type ForeignGrant, readForeignGrants } from "../postgres/foreign-grants.ts";
 import { type Membership, type RoleRow, readMemberships, readRoles } from "../postgres/role-catalog.ts";
 import {
   type DefaultPrivilege,
@@ -30,6 +31,9 @@ export interface RoleState {
   /** What the managed roles are members of. */
   readonly memberships: readonly Membership[];
   readonly gaps: readonly PrivilegeGap[];
+  readonly foreignGrants: readonly ForeignGrant[];
+  /** Those of the foreign grantors as whom the admin can act by SET ROLE already. */
+  readonly settable: ReadonlySet<string>;
   readonly objectOwners: ReadonlyMap<ObjectType, readonly string[]>;
   /** Who can create in the schema, or will be able to. */
   readonly creators: readonly string[];
@@ -52,6 +56,9 @@ export async function readRoleState(
   const roles = await readRoles(session, names);
   const memberships = await readMemberships(session, { members: names });
   const gaps = await readPrivilegeGaps(session, schema, wanted);
+  const foreignGrants = await readForeignGrants(session, schema, wanted);
+  const grantors = foreignGrants.map((grant) => grant.grantor);
+  const asGrantors = await readAuthority(session, grantors, { toOwn: true });
   const objectOwners = await readObjectOwners(session, schema);
   const creators = await readCreators(session, schema, futureCreators(wanted));
   const defaults = await readDefaultPrivileges(session, schema, names);
@@ -61,6 +68,7 @@ export async function readRoleState(
   const actedFor = [
     ...(gaps.length > 0 ? [schemaOwner] : []),
     ...gaps.map((gap) => gap.owner),
+    ...foreignGrants.flatMap((grant) => [grant.owner, grant.grantor]),
     ...memberships.map((row) => row.grantor).filter((grantor) => grantor !== session.user),
     ...[...objectOwners.values()].flat(),
     ...uncoveredCreators(creators, defaults, wanted),
@@ -76,6 +84,8 @@ export async function readRoleState(
     roles,
     memberships,
     gaps,
+    foreignGrants,
+    settable: new Set(grantors.filter((grantor) => asGrantors.get(grantor) === "held")),
     objectOwners,
     creators: [...new Set([...creators, ...futureCreators(wanted)])].sort(),
     defaults,

@@ -51,7 +51,7 @@ export interface PrivilegeGap {
   readonly objectType: ObjectType;
   readonly privileges: readonly string[];
   readonly owner: string;
-  /** PUBLIC holds all of them, so that the role has them in effect. */
+  /** PUBLIC holds all of them, or others than the owner granted them: the role has them in effect. */
   readonly publicHolds: boolean;
   readonly objects: readonly GrantObject[];
 }
@@ -66,7 +66,7 @@ interface GapRow extends Omit<PrivilegeGap, "objects"> {
  * the database. Left out: what belongs to an extension, row types of tables, arrays and multiranges (which take no
  * privileges). `$1` is the schema's name.
  */
-const schemaObjects = `
+export const schemaObjects = `
   SELECT 'database' AS type, d.oid, d.datname::text AS name, NULL::text AS arguments, d.datdba AS owner,
          coalesce(d.datacl, acldefault('d', d.datdba)) AS acl
     FROM pg_database d WHERE d.datname = current_database()
@@ -96,7 +96,7 @@ const schemaObjects = `
                       WHERE e.classid = 'pg_type'::regclass AND e.objid = t.oid AND e.deptype = 'e')`;
 
 /**
- * Compares what roles hold on a schema's objects with their definitions, in one query whatever the number of
+ * Compares what the owners of a schema's objects granted to roles with the roles' definitions, in one query whatever the number of
  * objects. Roles that do not exist yet lack everything. The objects' owners are held to own what they own.
  */
 export async function readPrivilegeGaps(
@@ -123,7 +123,13 @@ export async function readPrivilegeGaps(
      held AS (
        SELECT o.type, o.oid, a.grantee, array_agg(DISTINCT a.privilege_type) AS privileges
          FROM objects o, aclexplode(o.acl) a
-        WHERE a.grantee = 0 OR a.grantee IN (SELECT role_oid FROM wanted)
+        WHERE a.grantee = 0
+           OR (a.grantee IN (SELECT role_oid FROM wanted) AND (a.grantor = o.owner OR o.type = 'database'))
+        GROUP BY 1, 2, 3),
+     foreign_held AS (
+       SELECT o.type, o.oid, a.grantee, array_agg(DISTINCT a.privilege_type) AS privileges
+         FROM objects o, aclexplode(o.acl) a
+        WHERE a.grantor <> o.owner AND a.grantee IN (SELECT role_oid FROM wanted)
         GROUP BY 1, 2, 3),
      compared AS (
        SELECT w.role, o.type, o.name, o.arguments, o.owner,
@@ -131,18 +137,19 @@ export async function readPrivilegeGaps(
               CASE WHEN o.type <> 'database'
                    THEN ARRAY (SELECT unnest(h.privileges) EXCEPT SELECT unnest(w.privileges) ORDER BY 1)
                    ELSE '{}' END AS spurious,
-              coalesce(p.privileges, '{}') AS public_privileges
+              coalesce(p.privileges, '{}') || coalesce(f.privileges, '{}') AS other_privileges
          FROM objects o
          JOIN wanted w ON w.type = o.type
          LEFT JOIN held h ON h.type = o.type AND h.oid = o.oid AND h.grantee = w.role_oid
          LEFT JOIN held p ON p.type = o.type AND p.oid = o.oid AND p.grantee = 0
+         LEFT JOIN foreign_held f ON f.type = o.type AND f.oid = o.oid AND f.grantee = w.role_oid
         WHERE w.role_oid IS DISTINCT FROM o.owner),
      gaps AS (
        SELECT 'grant' AS action, missing AS privileges, * FROM compared WHERE missing <> '{}'
        UNION ALL
        SELECT 'revoke', spurious, * FROM compared WHERE spurious <> '{}')
      SELECT action, role, type AS "objectType", privileges, pg_get_userbyid(owner)::text AS owner,
-            privileges <@ public_privileges AS "publicHolds",
+            privileges <@ other_privileges AS "publicHolds",
             array_agg(name ORDER BY name, arguments) AS names,
             array_agg(arguments ORDER BY name, arguments) AS arguments
        FROM gaps GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1 DESC, 2, 3, 4, 5`,

@@ -79,6 +79,12 @@ for (const major of majors) {
       ["a role that is renamed", `ALTER ROLE ${writer} RENAME TO "re ""named"`, "role_renamed"],
       ["a role that is gone", `DROP OWNED BY ${writer}; DROP ROLE ${writer}`, "role_dropped"],
       ["a new creator", `GRANT USAGE, CREATE ON SCHEMA ${q(schema)} TO owner_two`, "uncovered_creator"],
+      [
+        "a privilege that another than the owner granted",
+        `GRANT USAGE ON SCHEMA ${q(schema)} TO owner_two; GRANT ALL ON ${table} TO owner_two WITH GRANT OPTION;
+         SET ROLE owner_two; GRANT SELECT, DELETE ON ${table} TO ${reader}; RESET ROLE`,
+        "foreign_grantor",
+      ],
       ["another owner", `ALTER SCHEMA ${q(schema)} OWNER TO owner_two`, "owner_changed"],
     ];
 

@@ -34,6 +34,8 @@ const empty: RoleState = {
   roles: new Map([[reader.name, row(reader)]]),
   memberships: [],
   gaps: [],
+  foreignGrants: [],
+  settable: new Set(),
   objectOwners: new Map(),
   creators: [],
   defaults: [],

@@ -115,3 +115,14 @@ export function grantOnExtensionRelation(
     role: grantee,
   });
 }
+
+/** REVOKE as another role, whose grants an owner's REVOKE would leave. Takes SET on that role. */
+export function revokeAsGrantor(change: PrivilegeChange, grantor: string): Statement[] {
+  const { database, grantee } = change;
+  const text = `SET ROLE ${ident(grantor)}`;
+  return [
+    sharedStatement({ description: `Act as ${grantor}`, database, text, role: grantee }),
+    ...changePrivileges(change),
+    sharedStatement({ description: "Act as the admin again", database, text: "RESET ROLE", role: grantee }),
+  ];
+}
