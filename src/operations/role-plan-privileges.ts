@@ -1,0 +1,135 @@
+import type { ManagedRole } from "../domain/managed-role.ts";
+import type { PrivilegeGap } from "../postgres/schema-catalog.ts";
+import {
+  changePrivileges,
+  grantOnExtensionRelation,
+  revokeAsGrantor,
+} from "../postgres/statements/privileges.ts";
+import { canTake, type Draft, describeObjects, mayActFor, namesAtMost, unreachable } from "./role-draft.ts";
+
+export function planPrivileges(
+  draft: Draft,
+  touched: readonly ManagedRole[],
+  action: PrivilegeGap["action"],
+): void {
+  const { state } = draft;
+  const names = new Set(
+    touched.filter((role) => action === "grant" || role.scope === "schema").map((r) => r.name),
+  );
+  const gaps = state.gaps.filter((gap) => gap.action === action && names.has(gap.role));
+  const merged = new Map<string, PrivilegeGap[]>();
+  for (const gap of gaps) {
+    if (!mayActFor(draft, gap.owner)) {
+      if (action === "revoke" || !gap.publicHolds) warnForeign(draft, gap);
+      continue;
+    }
+    const key = JSON.stringify([gap.role, gap.objectType, gap.privileges]);
+    merged.set(key, [...(merged.get(key) ?? []), gap]);
+  }
+  for (const group of merged.values()) planPrivilegeGroup(draft, group);
+}
+
+function planPrivilegeGroup(draft: Draft, group: readonly PrivilegeGap[]): void {
+  const { state } = draft;
+  const [first] = group;
+  if (first === undefined) return;
+  const objects = group.flatMap((gap) => gap.objects);
+  const owners = state.objectOwners.get(first.objectType);
+  const all =
+    first.action === "grant" &&
+    objects.length > namesAtMost &&
+    owners?.every((owner) => mayActFor(draft, owner)) === true;
+  const grants = first.action === "grant";
+  draft.findings.push({
+    kind: grants ? "missing" : "extra",
+    role: first.role,
+    object: describeObjects(state.schema, first.objectType, objects),
+    detail: `${first.role} ${grants ? "lacks" : "holds, beyond its definition,"} ${first.privileges.join(", ")}`,
+    actsFor: [
+      ...((all ? owners : undefined) ?? group.map((gap) => gap.owner)),
+      ...schemaRights(draft, first),
+    ],
+    statements: changePrivileges({
+      action: first.action,
+      database: state.database,
+      schema: state.schema,
+      objectType: first.objectType,
+      privileges: first.privileges,
+      grantee: first.role,
+      objects: all ? "all" : objects,
+    }),
+  });
+}
+
+/** An owner of objects may have no USAGE on the schema that they are in. */
+function schemaRights(draft: Draft, { objectType }: PrivilegeGap): string[] {
+  const { schemaOwner } = draft.state;
+  if (objectType === "database" || objectType === "schema" || schemaOwner === draft.state.admin) return [];
+  return mayActFor(draft, schemaOwner) ? [schemaOwner] : [];
+}
+
+function warnForeign(draft: Draft, gap: PrivilegeGap): void {
+  const [object] = gap.objects;
+  const what =
+    gap.objects.length === 1
+      ? `${gap.objectType} ${object?.name}`
+      : `${gap.objects.length} ${gap.objectType}s`;
+  const verb = gap.action === "grant" ? "lacks" : "holds more than its definition:";
+  const because =
+    `${gap.role} ${verb} ${gap.privileges.join(", ")} on ${what} of ${gap.owner}: ` +
+    `${draft.state.admin} may not act for ${gap.owner} on this instance.`;
+  const kind = gap.action === "grant" ? "missing" : "extra";
+  const objects = describeObjects(draft.state.schema, gap.objectType, gap.objects);
+  draft.findings.push({ ...unreachable(kind, gap.role, objects, because), degrades: true });
+}
+
+/** Ends what others than the owners granted, but for what only they can give here. */
+export function planForeignGrants(draft: Draft, role: ManagedRole): void {
+  const { state, findings } = draft;
+  const { database, schema } = state;
+  for (const grant of state.foreignGrants.filter((one) => one.role === role.name)) {
+    const { objectType, grantor } = grant;
+    const defined = role.privileges[objectType] ?? [];
+    const owned = mayActFor(draft, grant.owner);
+    const privileges = grant.privileges.filter((privilege) => owned || !defined.includes(privilege));
+    if (privileges.length === 0) continue;
+    const object = describeObjects(schema, objectType, [grant.object]);
+    const detail = `${role.name} holds ${privileges.join(", ")} that ${grantor} granted, who does not own it`;
+    if (!state.settable.has(grantor) && !canTake(draft, grantor)) {
+      const because = `${detail}; only ${grantor} can revoke that, and ${state.admin} may not act for ${grantor}.`;
+      findings.push(unreachable("foreign_grantor", role.name, object, because));
+      continue;
+    }
+    const change = { database, schema, objectType, privileges, objects: [grant.object] } as const;
+    findings.push({
+      kind: "foreign_grantor",
+      role: role.name,
+      object,
+      detail,
+      actsFor: [grantor],
+      statements: revokeAsGrantor({ ...change, action: "revoke", grantee: role.name }, grantor),
+    });
+  }
+}
+
+export function planExtensions(draft: Draft, role: ManagedRole): void {
+  const { state } = draft;
+  for (const relation of state.extensionRelations) {
+    if (!role.extensions.includes(relation.extension)) continue;
+    if (relation.readers.includes(role.name)) continue;
+    const object = `table ${relation.schema}.${relation.name}`;
+    if (mayActFor(draft, relation.owner)) {
+      draft.findings.push({
+        kind: "missing",
+        role: role.name,
+        object,
+        detail: `${role.name} lacks SELECT`,
+        actsFor: [relation.owner],
+        statements: [grantOnExtensionRelation(state.database, relation, role.name)],
+      });
+    } else if (!relation.publicReads) {
+      const because = `${role.name} cannot read ${relation.name}, which belongs to ${relation.owner}.`;
+      draft.findings.push({ ...unreachable("missing", role.name, object, because), degrades: true });
+    }
+  }
+}
