@@ -28,13 +28,19 @@ export async function startRelay(port: number): Promise<Relay> {
     return socket;
   }
 
+  /** A reset in the middle of a polite end leaves a handle that Node waits for at its exit, for ever. */
+  function cut(socket: Socket): void {
+    if (socket.writableEnded) socket.destroy();
+    else socket.resetAndDestroy();
+  }
+
   const muted = new WeakSet<Socket>();
 
   const server = createServer((client) => {
     accepted += 1;
     keep(client);
     if (mode === "refuse") {
-      client.resetAndDestroy();
+      cut(client);
       return;
     }
     const upstream = keep(connect(port, "127.0.0.1"));
@@ -63,7 +69,7 @@ export async function startRelay(port: number): Promise<Relay> {
       for (const socket of sockets) muted.add(socket);
     },
     reset() {
-      for (const socket of sockets) socket.resetAndDestroy();
+      for (const socket of sockets) cut(socket);
     },
     async close() {
       for (const socket of sockets) socket.destroy();
