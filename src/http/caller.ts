@@ -1,9 +1,12 @@
 import type { IncomingHttpHeaders } from "node:http";
 
-/** Who calls, as far as it has been verified. */
+export type CallerKind = "user" | "service_account" | "anonymous";
+
+/** Who calls. */
 export interface Caller {
-  /** A verified identity such as an e-mail address, or `anonymous`. */
+  /** What logs and histories call it: the verified e-mail address in lower case, or `anonymous`. */
   readonly name: string;
+  readonly kind: CallerKind;
 }
 
 export interface CallerEvidence {
@@ -17,7 +20,7 @@ export interface CallerEvidence {
  */
 export type IdentifyCaller = (evidence: CallerEvidence) => Promise<Caller>;
 
-const anonymous: Caller = Object.freeze({ name: "anonymous" });
+const anonymous: Caller = Object.freeze({ name: "anonymous", kind: "anonymous" });
 
 /** Everybody is anonymous: a token that nobody verified proves nothing, so none is looked at. */
 export const identifyNobody: IdentifyCaller = async () => anonymous;

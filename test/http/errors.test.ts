@@ -222,7 +222,7 @@ test("who calls reaches the operation and the log, and a token that nobody verif
       return [];
     },
   };
-  const identifyCaller = async () => ({ name: "alice@example.com" });
+  const identifyCaller = async () => ({ name: "alice@example.com", kind: "user" as const });
   await withService({ operations, identifyCaller }, async ({ url, requestLines }) => {
     await request(url).post("/database/schemas").send(demoTarget);
     assert.equal(requestLines()[0]?.fields.caller, "alice@example.com");
