@@ -7,6 +7,7 @@ import type { Clock } from "./clock.ts";
 import { type ConnectFailure, readRefusal } from "./connect-failure.ts";
 import type { Connection, EndReason } from "./connection.ts";
 import { cleanConnection, isAlive, isClean } from "./hygiene.ts";
+import { createMembers } from "./members.ts";
 import type { Opened, OpenRequest } from "./open-connection.ts";
 import { createOpenings } from "./openings.ts";
 import type { PoolSettings } from "./pool-settings.ts";
@@ -95,12 +96,7 @@ export function createPool(options: PoolOptions): Pool {
     openings.match();
     tellIfEmpty(true);
   });
-  /** Every connection whose slot is not free yet. */
-  const members = new Set<Connection>();
-  const lent = new Set<Connection>();
-  const closing = new Set<Connection>();
-  /** Idle ones; the last is lent first. */
-  const idle: Connection[] = [];
+  const members = createMembers({ instance, budget, retire: options.retire });
   let lastUsedAt = clock.now();
   let lastFailure: { readonly failure: ConnectFailure; readonly at: number } | undefined;
   let closed: ServiceError | undefined;
@@ -109,7 +105,7 @@ export function createPool(options: PoolOptions): Pool {
   let staleUntil = Number.NEGATIVE_INFINITY;
   const whenQuiet: (() => void)[] = [];
 
-  const live = () => members.size - closing.size;
+  const live = () => members.live;
   const openings = createOpenings({
     ...{ target, instance, settings, clock, budget, breaker, waiters, open: options.open },
     live,
@@ -123,9 +119,8 @@ export function createPool(options: PoolOptions): Pool {
     if (closed !== undefined) return Promise.reject(closed);
     if (borrower.signal?.aborted) return Promise.reject(abandoned(borrower.signal));
     lastUsedAt = clock.now();
-    const connection = idle.pop();
+    const connection = members.lendIdle();
     if (connection === undefined) return wait(borrower, settings.connectionTimeoutMs);
-    lent.add(connection);
     const isFresh =
       lastUsedAt - connection.idleSince < checkAfterIdleMs && connection.idleSince >= options.suspectBefore();
     return isFresh ? connection : check(connection, borrower);
@@ -137,9 +132,9 @@ export function createPool(options: PoolOptions): Pool {
     if (await isAlive(connection, clock, Math.min(checkTimeoutMs, settings.connectionTimeoutMs / 2))) {
       return connection;
     }
-    lent.delete(connection);
+    members.takeBack(connection);
     connection.destroy();
-    retireIdle();
+    members.retireIdle();
     return wait(borrower, Math.max(1, settings.connectionTimeoutMs - (clock.now() - startedAt)));
   }
 
@@ -169,12 +164,9 @@ export function createPool(options: PoolOptions): Pool {
   }
 
   function join(connection: Connection): void {
-    members.add(connection);
-    budget.connected(instance);
+    members.join(connection);
     connection.onBroken((error) => {
-      const at = idle.indexOf(connection);
-      if (at < 0) return;
-      idle.splice(at, 1);
+      if (!members.dropIdle(connection)) return;
       options.log.debug("an idle connection was lost", { database: target.database, reason: error.message });
     });
     void connection.closed.then(() => left(connection));
@@ -183,8 +175,7 @@ export function createPool(options: PoolOptions): Pool {
   }
 
   function left(connection: Connection): void {
-    members.delete(connection);
-    budget.release(instance, closing.delete(connection) ? "closing" : "open");
+    members.leave(connection);
     openings.match();
     tellIfEmpty(false);
   }
@@ -211,24 +202,23 @@ export function createPool(options: PoolOptions): Pool {
 
   /** Finds a use for a connection that nobody holds. */
   function place(connection: Connection): void {
-    if (connection.broken() || closing.has(connection)) return;
+    if (connection.broken() || !members.isLive(connection)) return;
     const now = clock.now();
     const isOver = closed !== undefined || paused || isStale(connection) || connection.expiresAt <= now;
     if (isOver || budget.exceeded(instance)) {
-      retire(connection);
+      members.retire(connection);
       return;
     }
     const waiter = waiters.first();
     if (waiter === undefined) {
-      connection.idleSince = now;
-      idle.push(connection);
+      members.rest(connection, now);
       if (budget.hasWishes()) budget.reclaim();
     } else if (
       budget.owes(instance, { now, since: waiter.since, held: live(), openedAt: connection.openedAt })
     ) {
-      retire(connection);
+      members.retire(connection);
     } else {
-      lent.add(connection);
+      members.lend(connection);
       waiter.lend(connection);
       openings.withdrawOldest();
       openings.match();
@@ -237,15 +227,9 @@ export function createPool(options: PoolOptions): Pool {
 
   const isStale = (connection: Connection) => connection.openedAt <= staleUntil;
 
-  function retire(connection: Connection): void {
-    closing.add(connection);
-    budget.closing(instance);
-    options.retire(connection);
-  }
-
   function giveBack(connection: Connection): Promise<void> | undefined {
     if (isClean(connection)) {
-      lent.delete(connection);
+      members.takeBack(connection);
       place(connection);
       return undefined;
     }
@@ -255,25 +239,19 @@ export function createPool(options: PoolOptions): Pool {
   async function cleanAndPlace(connection: Connection): Promise<void> {
     if (connection.broken()) options.onSuspicion();
     const isFit = await cleanConnection(connection, clock, cleanTimeoutMs);
-    lent.delete(connection);
-    if (members.has(connection) && !closing.has(connection)) {
+    members.takeBack(connection);
+    if (members.isLive(connection)) {
       if (isFit) place(connection);
-      else retire(connection);
+      else members.retire(connection);
     } else tellIfEmpty(false);
   }
 
   function tidy(): void {
     const now = clock.now();
-    for (const connection of lent) if (isUnanswered(connection, now, settings)) connection.abandon();
-    for (let index = 0; index < idle.length; ) {
-      const connection = idle[index];
-      if (connection === undefined) return;
-      const isTooMuch = isDispensable(connection, { live: live(), now, settings });
-      if (isTooMuch || budget.exceeded(instance)) {
-        idle.splice(index, 1);
-        retire(connection);
-      } else index += 1;
-    }
+    for (const connection of members.lent) if (isUnanswered(connection, now, settings)) connection.abandon();
+    members.retireIdle(
+      (connection) => isDispensable(connection, { live: live(), now, settings }) || budget.exceeded(instance),
+    );
     openings.match();
     openings.fill();
   }
@@ -286,28 +264,24 @@ export function createPool(options: PoolOptions): Pool {
     return members.size === 0 && openings.connecting() === 0;
   }
 
-  function retireIdle(): void {
-    for (const connection of idle.splice(0)) retire(connection);
-  }
-
   async function drain(): Promise<void> {
     staleUntil = clock.now();
-    const leaving = Array.from(members, (connection) => connection.closed);
-    retireIdle();
-    await Promise.all(leaving);
+    const leaving = members.gone();
+    members.retireIdle();
+    await leaving;
   }
 
   function cut(reason: EndReason): void {
-    for (const connection of lent) {
+    for (const connection of members.lent) {
       connection.condemn(reason);
-      if (members.has(connection) && !closing.has(connection)) retire(connection);
+      if (members.isLive(connection)) members.retire(connection);
     }
   }
 
   async function pause(): Promise<void> {
     paused = true;
     openings.withdraw();
-    retireIdle();
+    members.retireIdle();
     if (isQuiet()) return;
     await new Promise<void>((resolve) => whenQuiet.push(resolve));
   }
@@ -326,8 +300,8 @@ export function createPool(options: PoolOptions): Pool {
     giveBack,
     counts: () => ({
       size: members.size + openings.connecting(),
-      lent: lent.size,
-      idle: idle.length,
+      lent: members.lent.size,
+      idle: members.idle,
       connecting: openings.connecting(),
       waiting: waiters.size,
     }),
@@ -336,33 +310,30 @@ export function createPool(options: PoolOptions): Pool {
       return first === undefined ? 0 : Math.max(0, clock.now() - first.since);
     },
     isEmpty,
-    isUnused: () => isEmpty() && lent.size === 0,
+    isUnused: () => isEmpty() && members.lent.size === 0,
     isQuiet,
     isDraining() {
       for (const connection of members) if (isStale(connection)) return true;
       return false;
     },
-    idleSince: () => idle[0]?.idleSince,
-    closeOldestIdle() {
-      const connection = idle.shift();
-      if (connection !== undefined) retire(connection);
-    },
+    idleSince: members.idleSince,
+    closeOldestIdle: members.retireOldestIdle,
     tidy,
     close(error) {
       closed = error;
       waiters.refuseAll(error);
       openings.close();
-      retireIdle();
+      members.retireIdle();
     },
     cut: () => cut("shutting_down"),
     pause,
     resume,
     drain,
     async kill() {
-      const leaving = Array.from(members, (connection) => connection.closed);
-      retireIdle();
+      const leaving = members.gone();
+      members.retireIdle();
       cut("connection_killed");
-      await Promise.all(leaving);
+      await leaving;
     },
   };
   return pool;
