@@ -36,6 +36,8 @@ export interface ApiOptions {
 export interface Api {
   /** The operation that would serve it, if there is one. */
   find(method: string, path: string): ApiOperation | undefined;
+  /** Whether the contract opens the operation to everybody, known or not. */
+  isOpen(operationId: string): boolean;
   /** Routes, validates and runs. Rejects with what the handler threw, or a ServiceError that says what is wrong. */
   handle(request: ApiRequest, exchange: Exchange): Promise<Outcome>;
   /** Rejects with what the API says to a request that no operation serves: `not_found` or `method_not_allowed`. */
@@ -49,7 +51,7 @@ const ajvOptions: AjvOptions = { strict: false, allErrors: true, verbose: true }
 /** Sets openapi-backend up strict, with every hook: what is not served by a handler is a ServiceError. */
 export async function createApi(options: ApiOptions): Promise<Api> {
   const api = new OpenAPIBackend({
-    definition: options.document,
+    definition: withoutSecurity(options.document),
     strict: true,
     // Does not validate the document itself, which the linter has done, and compiles validators on first use.
     quick: true,
@@ -59,9 +61,11 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   await api.init();
   rememberRoutes(api);
   registerHandlers(api, options);
+  const open = findOpenOperations(options.document);
   const uncompiled = api.getOperations().map((operation) => operation.operationId);
   return {
     find: (method, path) => api.router.matchOperation({ method, path, headers: {} }),
+    isOpen: (operationId) => open.has(operationId),
     handle: (request, exchange) => api.handleRequest(request, exchange),
     async refuse(request) {
       await api.handleRequest(request);
@@ -73,6 +77,25 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       return uncompiled.length > 0;
     },
   };
+}
+
+const methods = ["get", "put", "post", "delete", "patch"] as const;
+
+/** Open is only what says so itself, with `security: []`. */
+function findOpenOperations({ paths = {} }: ApiDocument): ReadonlySet<string> {
+  const operations = Object.values(paths).flatMap((path) => methods.map((method) => path?.[method]));
+  const open = operations.filter((operation) => operation?.security?.length === 0);
+  return new Set(open.map((operation) => operation?.operationId ?? ""));
+}
+
+/** Who calls is known before the library is asked, whose own check would turn every failure of it into a 401. */
+function withoutSecurity(document: ApiDocument): ApiDocument {
+  const copy = structuredClone(document);
+  delete copy.security;
+  for (const path of Object.values(copy.paths ?? {})) {
+    for (const method of methods) delete path?.[method]?.security;
+  }
+  return copy;
 }
 
 const hooks = {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Log } from "../log.ts";
 import type { Api, Exchange, Outcome } from "./api.ts";
 import { readJsonBody } from "./body.ts";
-import type { IdentifyCaller } from "./caller.ts";
+import { anonymous, type IdentifyCaller } from "./caller.ts";
 import { type CorsSettings, corsHeaders, preflightHeaders } from "./cors.ts";
 import { toServiceError } from "./problem.ts";
 import { problemReply, type Reply, sendReply, successReply } from "./reply.ts";
@@ -108,10 +108,8 @@ async function pass({ api, identifyCaller }: ServeOptions, passage: Passage): Pr
   if (operation === undefined) return api.refuse({ method, path, query, headers });
   const operationId = operation.operationId ?? "";
   passage.operation = operationId;
-  const caller = await identifyCaller({
-    headers: request.headers,
-    remoteAddress: request.socket.remoteAddress,
-  });
+  const identified = api.isOpen(operationId) ? anonymous : identifyCaller(request);
+  const caller = identified instanceof Promise ? await identified : identified;
   passage.exchange = {
     caller,
     call: { operation: operationId, actor: caller.name, requestId: ids.requestId, log, signal: end.signal },

@@ -23,7 +23,7 @@ async function sendHalf(
     socket.once("close", () => done(text));
   });
   socket.write(
-    `POST /database/schemas HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${header}\r\nContent-Length: 2\r\n\r\n{`,
+    `POST /database/schemas HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${header}\r\nContent-Length: 2\r\n\r\n{`,
   );
   // The server answers in order, so an answer on another connection shows that this half has arrived.
   await fetch(`http://127.0.0.1:${port}/health`);
