@@ -56,6 +56,7 @@ async function createService(config: Config, log: Log) {
     server,
     log,
     timeoutMs: config.shutdownTimeoutMs,
+    refuseWaiting: pools.stopWaiting,
     closePools: (deadlineMs) => pools.close({ deadlineMs }),
     closeRest: [access.close, passwords.close, registry.close],
   });

@@ -7,6 +7,10 @@ export interface ShutdownOptions {
   /** All that draining may take. */
   readonly timeoutMs: number;
   /**
+   * Refuses requests that wait for a connection to a database and have done nothing yet.
+   */
+  readonly refuseWaiting: () => void;
+  /**
    * Closes the connections to the databases, in at most `deadlineMs`. Requests that still wait for one are refused
    * by it; those that run are ended when the deadline comes.
    */
@@ -25,7 +29,8 @@ const lingerMs = 100;
 
 /**
  * How a process ends that may be in the middle of changing roles: no new connection is accepted, answers say
- * `Connection: close`, requests that run go on, and only then the pools are closed, and then the clients under them.
+ * `Connection: close`, requests that wait are refused, those that run go on, and only then the pools are closed, and
+ * then the clients under them.
  *
  * Requests have three quarters of the time; after that the pools are closed under those that are left.
  */
@@ -40,6 +45,7 @@ export function createShutdown(options: ShutdownOptions): Shutdown {
     log.info("Draining", { reason, requests: requests.running.size, timeoutMs });
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     const done = requests.finish();
+    options.refuseWaiting();
 
     const quiet = await within(done, timeoutMs * 0.75);
     if (!quiet)

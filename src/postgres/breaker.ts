@@ -12,24 +12,29 @@ export interface Breaker {
   /** 0 admits the attempt, which must then be judged; else for how long to stay away, in milliseconds. */
   admit(): number;
   succeeded(): void;
-  /** `resetMs` overrides for how long a breaker that opens by this refuses. */
-  failed(resetMs?: number): void;
+  /** `atMostMs` shortens for how long a breaker that opens by this refuses. */
+  failed(atMostMs?: number): void;
   /** Somebody says that the instance is well again: attempts are admitted, as in the beginning. */
   reset(): void;
   /** The attempt said nothing about the instance. */
   undecided(): void;
 }
 
-export interface BreakerOptions {
+export interface BreakerSettings {
   readonly threshold: number;
   readonly resetMs: number;
+}
+
+export interface BreakerOptions {
+  /** Read again each time. */
+  readonly settings: BreakerSettings;
   readonly clock: Pick<Clock, "now">;
 }
 
 /** What others are told to wait while a probe is under way. */
 const probeWaitMs = 1_000;
 
-export function createBreaker({ threshold, resetMs, clock }: BreakerOptions): Breaker {
+export function createBreaker({ settings, clock }: BreakerOptions): Breaker {
   let failures = 0;
   let failedAt = 0;
   let openUntil: number | undefined;
@@ -50,7 +55,7 @@ export function createBreaker({ threshold, resetMs, clock }: BreakerOptions): Br
 
   return {
     refusedForMs,
-    isQuiet: () => failures === 0 || clock.now() - failedAt > 2 * resetMs,
+    isQuiet: () => failures === 0 || clock.now() - failedAt > 2 * settings.resetMs,
     admit() {
       const waitMs = refusedForMs();
       if (waitMs === 0 && openUntil !== undefined) probing = true;
@@ -58,10 +63,10 @@ export function createBreaker({ threshold, resetMs, clock }: BreakerOptions): Br
     },
     succeeded: reset,
     reset,
-    failed(ownResetMs = resetMs) {
+    failed(atMostMs = Number.POSITIVE_INFINITY) {
       failures += 1;
       failedAt = clock.now();
-      if (failures >= threshold) openUntil = clock.now() + ownResetMs;
+      if (failures >= settings.threshold) openUntil = clock.now() + Math.min(settings.resetMs, atMostMs);
       probing = false;
     },
     undecided() {

@@ -40,6 +40,8 @@ export interface Budget {
   /** Lowers the limit for now, because the server has no more (53300); undefined lifts that. */
   cap(instance: string, limit: number | undefined): void;
   limit(instance: string): number;
+  /** What the limit would be without a cap. */
+  uncappedLimit(instance: string): number;
   /** Open connections, those that close not counted. */
   open(instance: string): number;
   /** More connections are open than the limit allows, since it sank. */
@@ -201,6 +203,7 @@ export function createBudget(options: BudgetOptions): Budget {
       const account = accounts.get(instance);
       return account === undefined ? options.instanceLimit : limitOf(account);
     },
+    uncappedLimit: (instance) => accounts.get(instance)?.limit ?? options.instanceLimit,
     open: (instance) => accounts.get(instance)?.open ?? 0,
     exceeded(instance) {
       const account = accounts.get(instance);

@@ -13,29 +13,43 @@ export interface InstanceState {
   /** Connections that lie idle since before this moment may have died unnoticed. */
   suspectBefore: number;
   limitReadAt: number | undefined;
-  /** Until when it is treated as smaller, because it had no connection to spare. */
-  cappedUntil: number | undefined;
+  /** It is treated as smaller for now, because it had no connection to spare. */
+  cap: Cap | undefined;
+}
+
+interface Cap {
+  readonly limit: number;
+  /** When it is raised next. */
+  readonly raiseAt: number;
 }
 
 /** How much of an instance the service may take when nobody says: the rest is for those whom the database is for. */
 const shareOfInstance = 0.5;
 /** An instance may have been resized: the limit is read again with a connection opened after that long. */
 const limitIsGoodForMs = 10 * 60_000;
-/** How long an instance is treated as smaller after it had no connection to spare. */
+/** How long an instance is left as small as it was found after it had no connection to spare. */
 const capMs = 30_000;
+/** From then on it gets one connection more so often: if there is none to spare, that one alone is refused. */
+const raiseEveryMs = 2_000;
 
 export function createInstanceState(key: string, settings: PoolSettings, clock: Clock): InstanceState {
   return {
     key,
     breaker: createBreaker({
-      threshold: settings.breakerThreshold,
-      resetMs: settings.breakerResetMs,
+      settings: {
+        get threshold() {
+          return settings.breakerThreshold;
+        },
+        get resetMs() {
+          return settings.breakerResetMs;
+        },
+      },
       clock,
     }),
     pools: 0,
     suspectBefore: Number.NEGATIVE_INFINITY,
     limitReadAt: undefined,
-    cappedUntil: undefined,
+    cap: undefined,
   };
 }
 
@@ -76,12 +90,21 @@ export function deriveLimit(free: number, processes: number): number {
 
 /** The server had no connection to spare (53300): no more than what is open, for now. */
 export function capForNow(state: InstanceState, budget: Budget, clock: Clock): void {
-  state.cappedUntil = clock.now() + capMs;
-  budget.cap(state.key, Math.max(1, budget.open(state.key)));
+  setCap(state, budget, { limit: Math.max(1, budget.open(state.key)), raiseAt: clock.now() + capMs });
 }
 
-export function liftCapIfDue(state: InstanceState, budget: Budget, clock: Clock): void {
-  if (state.cappedUntil === undefined || clock.now() < state.cappedUntil) return;
-  state.cappedUntil = undefined;
-  budget.cap(state.key, undefined);
+/** To be called now and then: raises the cap connection by connection, until it does not matter any more. */
+export function raiseCapIfDue(state: InstanceState, budget: Budget, clock: Clock): void {
+  const { cap } = state;
+  if (cap === undefined) return;
+  const steps = Math.floor((clock.now() - cap.raiseAt) / raiseEveryMs) + 1;
+  if (steps <= 0) return;
+  const limit = cap.limit + steps;
+  const isOver = limit >= budget.uncappedLimit(state.key);
+  setCap(state, budget, isOver ? undefined : { limit, raiseAt: cap.raiseAt + steps * raiseEveryMs });
+}
+
+function setCap(state: InstanceState, budget: Budget, cap: Cap | undefined): void {
+  state.cap = cap;
+  budget.cap(state.key, cap?.limit);
 }

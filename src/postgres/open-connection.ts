@@ -37,12 +37,16 @@ export type Opened = { readonly connection: Connection } | { readonly failure: C
 
 /** The least time that an attempt gets, where the deadline leaves that much. */
 const leastAttemptMs = 1_000;
-/** The server is well and the login is about to be repaired (a secret in rotation, say): look again before long. */
-const loginRefusedResetMs = 5_000;
+/**
+ * The server answers, and what keeps it from letting us in is about to pass: a secret in rotation, a server that starts
+ * after a restart or a failover. An instance that does not answer at all is left alone for the breaker's whole time.
+ */
+const passingResetMs = 5_000;
 
-const refusedLogins: ReadonlySet<string | undefined> = new Set([
+const passingRefusals: ReadonlySet<string | undefined> = new Set([
   sqlstate.invalidPassword,
   sqlstate.invalidAuthorization,
+  sqlstate.cannotConnectNow,
 ]);
 
 /**
@@ -103,7 +107,7 @@ function judge(opener: Opener, target: Target, failure: ConnectFailure): void {
 
 function tellBreaker({ breaker, holdsConnections }: Opener, failure: ConnectFailure): void {
   const isOurOwnDoing = failure.sqlstate === sqlstate.tooManyConnections && holdsConnections();
-  if (refusedLogins.has(failure.sqlstate)) breaker.failed(loginRefusedResetMs);
+  if (passingRefusals.has(failure.sqlstate)) breaker.failed(passingResetMs);
   else if (isOurOwnDoing) breaker.undecided();
   else if (failure.blamesInstance) breaker.failed();
   else if (failure.sqlstate === undefined) breaker.undecided();

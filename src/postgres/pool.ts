@@ -34,6 +34,8 @@ export interface PoolOptions {
   readonly onOpened: (connection: Connection) => void;
   /** Nothing is left in the pool: no connection, no borrower. */
   readonly onEmpty: (pool: Pool, failed: boolean) => void;
+  /** Why the request of that signal may not wait for a connection; undefined when it may. */
+  readonly refusesToWait: (signal: AbortSignal | undefined) => ServiceError | undefined;
   /** It begins as after `pause()`. */
   readonly paused: boolean;
 }
@@ -72,6 +74,8 @@ export interface Pool {
   closeOldestIdle(): void;
   /** Closes what is too old or too much, and opens what is missing. To be called now and then. */
   tidy(): void;
+  /** Refuses those who wait and may not any more, and for whom no connection is being opened. */
+  refuseWaiters(): void;
   /** No new borrowers; those who wait are refused; idle connections are closed, lent ones when they come back. */
   close(error: ServiceError): void;
   /** Closes the lent connections as well. */
@@ -140,7 +144,8 @@ export function createPool(options: PoolOptions): Pool {
 
   function wait(borrower: BorrowOptions, timeoutMs: number): Promise<Connection> {
     const refusedForMs = paused ? 0 : breaker.refusedForMs();
-    if (closed !== undefined) return Promise.reject(closed);
+    const refusal = closed ?? options.refusesToWait(borrower.signal);
+    if (refusal !== undefined) return Promise.reject(refusal);
     if (refusedForMs > 0 && live() === 0 && openings.connecting() === 0) {
       if (isEmpty()) options.onEmpty(pool, true);
       return Promise.reject(readRefusal(target, refusedForMs).error);
@@ -256,6 +261,18 @@ export function createPool(options: PoolOptions): Pool {
     openings.fill();
   }
 
+  function refuseWaiters(): void {
+    const refusal = options.refusesToWait(undefined);
+    if (refusal === undefined) return;
+    const expected = paused ? 0 : openings.connecting();
+    waiters.refuse(
+      refusal,
+      ({ signal }, place) => place >= expected && options.refusesToWait(signal) !== undefined,
+    );
+    openings.match();
+    tellIfEmpty(false);
+  }
+
   function isEmpty(): boolean {
     return members.size === 0 && openings.isNone() && waiters.size === 0;
   }
@@ -319,6 +336,7 @@ export function createPool(options: PoolOptions): Pool {
     idleSince: members.idleSince,
     closeOldestIdle: members.retireOldestIdle,
     tidy,
+    refuseWaiters,
     close(error) {
       closed = error;
       waiters.refuseAll(error);

@@ -10,7 +10,7 @@ import {
   capForNow,
   createInstanceState,
   type InstanceState,
-  liftCapIfDue,
+  raiseCapIfDue,
   readLimitIfDue,
 } from "./instance-state.ts";
 import { applicationNameOf, lend } from "./lease.ts";
@@ -34,6 +34,11 @@ export interface PoolsOptions {
 
 export interface ClosablePools extends Pools {
   /**
+   * From now on nobody waits for a connection (`unavailable`, details.reason `shutting_down`) but requests that had one
+   * before, and so are in the middle of something, and those for whom one is being opened.
+   */
+  stopWaiting(): void;
+  /**
    * Refuses new and waiting borrowers (`unavailable`), waits for lent connections until the deadline, then cancels
    * what they run. Resolves when no session is left on any server.
    */
@@ -54,6 +59,9 @@ export function createPools(options: PoolsOptions): ClosablePools {
   const instances = new Map<string, InstanceState>();
   const applicationNames = new Map<string, string>();
   const closing = new AbortController();
+  let waitsNoMore = false;
+  /** Requests that had a connection, by their signals. */
+  const served = new WeakSet<AbortSignal>();
   const whenEmpty: (() => void)[] = [];
   let cancelTidy: (() => void) | undefined;
   const pauses = createPauses();
@@ -85,6 +93,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
     return createPool({
       ...{ target, settings, clock, log, budget, instance: state.key, breaker: state.breaker },
       paused: pauses.holds(target),
+      refusesToWait,
       open: (request) => openConnection(opener, { ...request, signal: closing.signal }),
       retire: (connection) => void retire(connection, clock, access),
       suspectBefore: () => state.suspectBefore,
@@ -98,6 +107,14 @@ export function createPools(options: PoolsOptions): ClosablePools {
       },
       onEmpty: (pool, failed) => emptied(entry, pool, failed),
     });
+  }
+
+  function refusesToWait(signal: AbortSignal | undefined): ServiceError | undefined {
+    return waitsNoMore && !isServed(signal) ? shuttingDown() : undefined;
+  }
+
+  function isServed(signal: AbortSignal | undefined): boolean {
+    return signal !== undefined && served.has(signal);
   }
 
   function instanceOf(target: Target): InstanceState {
@@ -124,7 +141,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
 
   /** An instance that failed lately is remembered: its breaker and its cap count. */
   function forgetIfIdle(state: InstanceState): void {
-    if (state.pools > 0 || state.cappedUntil !== undefined || !state.breaker.isQuiet()) return;
+    if (state.pools > 0 || state.cap !== undefined || !state.breaker.isQuiet()) return;
     instances.delete(state.key);
   }
 
@@ -164,7 +181,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
     const intervalMs = Math.max(10, Math.min(longestTidyIntervalMs, settings.idleTimeoutMs / 2));
     cancelTidy = clock.after(intervalMs, () => {
       cancelTidy = undefined;
-      for (const state of instances.values()) liftCapIfDue(state, budget, clock);
+      for (const state of instances.values()) raiseCapIfDue(state, budget, clock);
       for (const pool of entries.pools()) pool.tidy();
       for (const state of instances.values()) forgetIfIdle(state);
       if (!isEmpty()) scheduleTidy();
@@ -191,6 +208,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
         const connection = borrowed instanceof Promise ? await borrowed : borrowed;
         const lentAt = clock.now();
         stats.waitMs += lentAt - askedAt;
+        if (borrower.signal !== undefined) served.add(borrower.signal);
         const lease = lend(connection, applicationNameFor(borrower.operation));
         try {
           return await fn(lease.session);
@@ -214,6 +232,10 @@ export function createPools(options: PoolsOptions): ClosablePools {
       breakers: () => instances.values(),
       ...{ pauses, passwords: options.passwords, size: settings.size },
     }),
+    stopWaiting() {
+      waitsNoMore = true;
+      for (const pool of everyPool()) pool.refuseWaiters();
+    },
     async close({ deadlineMs = closeDeadlineMs } = {}) {
       cancelTidy?.();
       closing.abort();

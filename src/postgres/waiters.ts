@@ -7,6 +7,8 @@ export interface Waiter {
   /** Since when it waits, on the clock. */
   readonly since: number;
   readonly healthCheck: boolean;
+  /** Of the request that the borrower belongs to. */
+  readonly signal: AbortSignal | undefined;
   lend(connection: Connection): void;
   refuse(error: Error): void;
 }
@@ -30,6 +32,8 @@ export interface Waiters {
   at(place: number): Waiter | undefined;
   readonly healthChecks: number;
   refuseAll(error: Error): void;
+  /** Refuses those of whom that is true; `place` is theirs in the order, from 0. */
+  refuse(error: Error, isConcerned: (waiter: Waiter, place: number) => boolean): void;
   wait(options: WaitOptions): Promise<Connection>;
 }
 
@@ -57,6 +61,7 @@ export function createWaiters(clock: Clock, onLeft: () => void): Waiters {
       const waiter: Waiter = {
         since,
         healthCheck,
+        signal,
         lend(connection) {
           leave();
           resolve(connection);
@@ -79,6 +84,11 @@ export function createWaiters(clock: Clock, onLeft: () => void): Waiters {
     });
   }
 
+  function refuse(error: Error, isConcerned: (waiter: Waiter, place: number) => boolean): void {
+    const concerned = [...healthChecks, ...others].filter(isConcerned);
+    for (const waiter of concerned) waiter.refuse(error);
+  }
+
   return {
     get size() {
       return healthChecks.size + others.size;
@@ -93,9 +103,8 @@ export function createWaiters(clock: Clock, onLeft: () => void): Waiters {
       return check === undefined || (other !== undefined && other.since < check.since) ? other : check;
     },
     at,
-    refuseAll(error) {
-      for (const waiter of [...healthChecks, ...others]) waiter.refuse(error);
-    },
+    refuseAll: (error) => refuse(error, () => true),
+    refuse,
     wait,
   };
 }

@@ -81,21 +81,25 @@ describe("the service that is told to stop while it works on a database", { time
     };
   }
 
-  it("answers what runs and what waits, and leaves no session behind", async () => {
+  it("answers what runs, refuses what waits at once, and leaves no session behind", async () => {
     await using service = startServiceProcess(settings);
     const port = await service.port();
     assert.equal((await post(port, "/database/schemas")).status, 200);
     assert.equal(await readSessions(), 1);
     const lock = await holdTable();
-    const answers = Promise.all([1, 2, 3].map(() => post(port, "/database/schemas")));
+    const running = post(port, "/database/schemas");
     await until(lock.waiting);
+    const waiting = Promise.all([1, 2].map(() => post(port, "/database/schemas")));
+    await until(async () => {
+      const health = await fetch(`http://127.0.0.1:${port}/health`);
+      return /"waiting":[1-9]/.test(await health.text());
+    });
     service.child.kill("SIGTERM");
-    await until(() => service.stdout().includes('"Draining"'));
+    for (const { status, body } of await waiting) {
+      assert.deepEqual([status, JSON.parse(body).details.reason], [503, "shutting_down"]);
+    }
     await lock.release();
-    assert.deepEqual(
-      (await answers).map(({ status }) => status),
-      [200, 200, 200],
-    );
+    assert.equal((await running).status, 200);
     assert.equal(await service.exited, 0);
     assert.equal(await readSessions(), 0);
   });

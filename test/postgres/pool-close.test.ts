@@ -33,6 +33,47 @@ async function countSessions(): Promise<number> {
   return rows[0]?.count ?? 0;
 }
 
+describe("pools that let nobody wait any more", () => {
+  it("refuse who waits and who would have to, at once, and serve those for whom there is a connection", async () => {
+    const pools = open({ size: 1, maxOverflow: 0 });
+    const running = run(pools, 0.3);
+    await until(() => pools.totals().checkedOut === 1);
+    const waiting = [1, 2, 3].map(() => run(pools, 0));
+    pools.stopWaiting();
+    for (const each of [...waiting, run(pools, 0)]) {
+      await assert.rejects(each, { kind: "unavailable", details: { reason: "shutting_down" } });
+    }
+    assert.equal(pools.totals().checkedOut, 1);
+    await running;
+    await run(pools, 0);
+    await pools.close();
+    assert.equal(await countSessions(), 0);
+  });
+
+  it("go on serving a request that had a connection before, since it may be in the middle of a change", async () => {
+    const pools = open({ size: 1, maxOverflow: 0 });
+    const request = { operation: "change", signal: new AbortController().signal };
+    await pools.withSession(target, request, (session) => session.query("SELECT 1"));
+    const running = run(pools, 0.2);
+    const second = pools.withSession(target, request, async (session) => session.user);
+    await until(() => pools.totals().waiting === 1);
+    pools.stopWaiting();
+    const third = pools.withSession(target, request, async (session) => session.user);
+    await running;
+    assert.deepEqual(await Promise.all([second, third]), ["postgres", "postgres"]);
+    await pools.close();
+  });
+
+  it("finish the connection that is being opened for somebody", async () => {
+    const pools = open();
+    const first = run(pools, 0);
+    await until(() => pools.totals().waiting === 1);
+    pools.stopWaiting();
+    await first;
+    await pools.close();
+  });
+});
+
 describe("closing the pools", () => {
   it("lets what runs end, refuses what waits and what comes, and leaves no session", async () => {
     const pools = open({ size: 2, maxOverflow: 0 });

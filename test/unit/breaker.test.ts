@@ -5,7 +5,7 @@ import { createFakeClock } from "../support/fake-clock.ts";
 
 function makeBreaker(threshold = 5) {
   const clock = createFakeClock();
-  return { clock, breaker: createBreaker({ threshold, resetMs: 60_000, clock }) };
+  return { clock, breaker: createBreaker({ settings: { threshold, resetMs: 60_000 }, clock }) };
 }
 
 function fail(breaker: ReturnType<typeof makeBreaker>["breaker"], times: number) {
@@ -87,9 +87,21 @@ describe("the breaker", () => {
     assert.equal(breaker.admit(), 0);
   });
 
-  it("refuses for a time of its own when the failure says so", () => {
+  it("refuses for less when the failure says that it will pass, and never for more", () => {
     const { breaker } = makeBreaker(1);
     breaker.failed(5_000);
     assert.equal(breaker.refusedForMs(), 5_000);
+    breaker.reset();
+    breaker.failed(90_000);
+    assert.equal(breaker.refusedForMs(), 60_000);
+  });
+
+  it("follows its settings when they change", () => {
+    const settings = { threshold: 5, resetMs: 60_000 };
+    const breaker = createBreaker({ settings, clock: createFakeClock() });
+    fail(breaker, 2);
+    Object.assign(settings, { threshold: 3, resetMs: 7_000 });
+    fail(breaker, 1);
+    assert.equal(breaker.admit(), 7_000);
   });
 });
