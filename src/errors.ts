@@ -18,7 +18,16 @@ export type ErrorKind =
   | "timeout";
 
 /** What a `not_found` was about. */
-export type Resource = "schema" | "role" | "user" | "database" | "instance" | "secret" | "object" | "path";
+export type Resource =
+  | "schema"
+  | "role"
+  | "user"
+  | "database"
+  | "instance"
+  | "secret"
+  | "object"
+  | "template"
+  | "path";
 
 /** One fault of an input: where (an RFC 6901 JSON pointer such as `/schema_name`) and what to do about it. */
 export interface FieldFault {

@@ -1,11 +1,21 @@
-import { invalidField } from "../errors.ts";
-import { identifierFault } from "./names.ts";
+import { createHash } from "node:crypto";
+import { invalidField, ServiceError } from "../errors.ts";
+import { identifierFault, maxIdentifierBytes } from "./names.ts";
+import { nativeRoleSince } from "./native-roles.ts";
 import {
+  type ColumnGrant,
+  type DefaultType,
+  defaultTypes,
   definitionChecksum,
-  type ObjectType,
+  futurePrivileges,
+  grantedOn,
+  kindsOfDefaultType,
+  largeObjectDefaultsSince,
+  type ObjectKind,
+  objectKinds,
   type RoleTemplate,
+  sinceMajor,
   type Template,
-  type TemplatePrivilege,
 } from "./role-template.ts";
 
 /** A role of a template, expanded for one database and schema. */
@@ -23,18 +33,45 @@ export interface ManagedRole {
   readonly inherits: readonly string[];
   readonly nativeRoles: readonly string[];
   readonly extensions: readonly string[];
-  /** Privileges by object type that the server's version knows. */
-  readonly privileges: Readonly<Partial<Record<ObjectType, readonly string[]>>>;
+  /** What it has to hold on objects that exist, by kind; what the server's version does not know is left out. */
+  readonly privileges: Readonly<Partial<Record<ObjectKind, readonly string[]>>>;
+  /** What it may hold besides: privileges on objects that were future ones, of which existing ones are not to be granted. */
+  readonly tolerated: Readonly<Partial<Record<ObjectKind, readonly string[]>>>;
+  /** Default privileges. */
+  readonly future: Readonly<Partial<Record<DefaultType, readonly string[]>>>;
+  readonly columnGrants: readonly ColumnGrant[];
 }
 
-/** The name of a role of a kind: `{database}_{schema}_{kind}`, or `{database}_{kind}` for a database-wide one. */
-export function managedRoleName(role: RoleTemplate, database: string, schema: string): string {
-  return role.scope === "schema" ? `${database}_${schema}_${role.kind}` : `${database}_${role.kind}`;
+/** The name of a role of a kind by its pattern, such as `{database}_{schema}_{kind}`; shortened unless names are exact. */
+export function managedRoleName(
+  template: Template,
+  role: RoleTemplate,
+  database: string,
+  schema: string,
+): string {
+  const values: Record<string, string> = { database, schema, kind: role.kind, template: template.name };
+  const name = role.namePattern.replaceAll(/\{(\w+)\}/g, (all, key: string) => values[key] ?? all);
+  return template.exactNames ? name : shortenName(name);
+}
+
+/** Hexadecimal digits of the hash that ends a shortened name. */
+const hashDigits = 12;
+
+/**
+ * A name of over 63 bytes would be cut by PostgreSQL, and two would become one. Its beginning is kept, at a character's
+ * border, and a hash of all of it tells it from others.
+ */
+function shortenName(name: string): string {
+  if (Buffer.byteLength(name) <= maxIdentifierBytes) return name;
+  const hash = createHash("sha256").update(name).digest("hex").slice(0, hashDigits);
+  const room = new Uint8Array(maxIdentifierBytes - hashDigits - 1);
+  const { read } = new TextEncoder().encodeInto(name, room);
+  return `${name.slice(0, read)}_${hash}`;
 }
 
 /**
- * Expands a template. Refuses a schema whose role names would pass 63 bytes, since PostgreSQL would cut them and
- * two roles would become one. `major` is the server's major version.
+ * Expands a template. Refuses a schema whose role names PostgreSQL would not take (of exact names, those over 63 bytes),
+ * or of which two would be one. `major` is the server's major version.
  */
 export function expandTemplate(
   template: Template,
@@ -42,10 +79,13 @@ export function expandTemplate(
   schema: string,
   major: number,
 ): ManagedRole[] {
-  const names = new Map(template.roles.map((role) => [role.kind, managedRoleName(role, database, schema)]));
+  const names = new Map(
+    template.roles.map((role) => [role.kind, managedRoleName(template, role, database, schema)]),
+  );
+  assertDistinct(template, names);
   return template.roles.map((role) => {
-    const name = managedRoleName(role, database, schema);
-    const fault = identifierFault(name);
+    const name = names.get(role.kind) ?? role.kind;
+    const fault = name.startsWith("pg_") ? "is reserved for PostgreSQL" : identifierFault(name);
     if (fault !== undefined) {
       throw invalidField("schema_name", `the role name ${JSON.stringify(name)} that it leads to ${fault}`);
     }
@@ -59,17 +99,45 @@ export function expandTemplate(
       version: template.version,
       checksum: definitionChecksum(template, role),
       inherits: role.inherits.map((kind) => names.get(kind) ?? kind),
-      nativeRoles: role.nativeRoles,
+      nativeRoles: role.nativeRoles.filter((native) => nativeRoleSince(native) <= major),
       extensions: role.extensions,
-      privileges: knownPrivileges(role.privileges, major),
+      ...expandPrivileges(role, major),
     };
   });
 }
 
-function knownPrivileges(wanted: RoleTemplate["privileges"], major: number): ManagedRole["privileges"] {
-  const known = (list: readonly TemplatePrivilege[]): string[] =>
-    list.filter((entry) => (entry.since ?? 0) <= major).map((entry) => entry.privilege);
-  return Object.fromEntries(Object.entries(wanted).map(([type, list]) => [type, known(list)]));
+function assertDistinct(template: Template, names: ReadonlyMap<string, string>): void {
+  const kinds = new Map<string, string>();
+  for (const [kind, name] of names) {
+    const other = kinds.get(name);
+    kinds.set(name, kind);
+    if (other === undefined) continue;
+    const detail = `the roles ${other} and ${kind} of template ${template.name} would both be named ${JSON.stringify(name)}`;
+    throw new ServiceError("conflict", `Here, ${detail}.`, { details: { because: detail } });
+  }
+}
+
+type Privileges = Pick<ManagedRole, "privileges" | "tolerated" | "future" | "columnGrants">;
+
+function expandPrivileges(role: RoleTemplate, major: number): Privileges {
+  const known = (list: readonly string[]): string[] => list.filter((one) => sinceMajor(one) <= major);
+  const privileges: Partial<Record<ObjectKind, string[]>> = {};
+  const tolerated: Partial<Record<ObjectKind, string[]>> = {};
+  const future: Partial<Record<DefaultType, string[]>> = {};
+  for (const type of defaultTypes) {
+    if (type === "large_object" && major < largeObjectDefaultsSince) continue;
+    const list = known(futurePrivileges(role, type));
+    if (list.length > 0) future[type] = list;
+  }
+  for (const kind of objectKinds) {
+    const list = known(grantedOn(role, kind, "existing"));
+    if (list.length > 0) privileges[kind] = list;
+    const type = defaultTypes.find((one) => kindsOfDefaultType[one].includes(kind));
+    const extra = (type === undefined ? [] : (future[type] ?? [])).filter((one) => !list.includes(one));
+    if (extra.length > 0) tolerated[kind] = extra;
+  }
+  const columnGrants = role.columnGrants.map((grant) => ({ ...grant, privileges: known(grant.privileges) }));
+  return { privileges, tolerated, future, columnGrants };
 }
 
 /**
@@ -113,7 +181,12 @@ function isRoleMark(value: unknown): value is RoleMark {
   );
 }
 
-/** Whether two marks name the same place: same database, same schema (or both database-wide), same kind. */
+/** Whether two marks name the same place: same database, same schema (or both database-wide), same template, same kind. */
 export function samePlace(one: RoleMark, other: RoleMark): boolean {
-  return one.database === other.database && one.schema === other.schema && one.kind === other.kind;
+  return (
+    one.database === other.database &&
+    one.schema === other.schema &&
+    one.template === other.template &&
+    one.kind === other.kind
+  );
 }

@@ -2,11 +2,14 @@ import type { Log } from "../log.ts";
 import type { Pools } from "../postgres/session.ts";
 import type { Registry } from "./registry.ts";
 import type { SharedReads } from "./shared-reads.ts";
+import type { TemplateStore } from "./template-store.ts";
 
 /** What every operation may use; made once, at start-up. */
 export interface Context {
   readonly pools: Pools;
   readonly registry: Registry;
+  /** Absent: there are the built-in templates only. */
+  readonly templates?: TemplateStore;
   readonly settings: OperationSettings;
   /** Absent: each request has a query of its own. */
   readonly sharedReads?: SharedReads;
@@ -26,6 +29,8 @@ export interface Call {
   /** The operationId. */
   readonly operation: string;
   readonly actor: string;
+  /** Predefined roles that are refused in templates but for callers whose policy names them; none when missing. */
+  readonly allowedNativeRoles?: readonly string[];
   readonly requestId: string;
   readonly log: Log;
   /** Aborts when the client has gone or the request's time is up. */

@@ -1,6 +1,7 @@
+import { standardTemplate } from "../domain/builtin-templates.ts";
 import { expandTemplate, type ManagedRole, parseRoleMark, roleMarkPrefix } from "../domain/managed-role.ts";
 import { emptyPlan, type Plan, type Statement } from "../domain/plan.ts";
-import { type SchemaObjectType, schemaObjectTypes, standardTemplate } from "../domain/role-template.ts";
+import { type DefaultType, defaultTypes } from "../domain/role-template.ts";
 import { planTaking, readAuthority } from "../postgres/authority.ts";
 import { readRolesByComment } from "../postgres/role-catalog.ts";
 import { type DefaultPrivilege, readDefaultPrivileges } from "../postgres/schema-catalog.ts";
@@ -66,14 +67,14 @@ function changesFor(
   defaults: readonly DefaultPrivilege[],
   change: "assigned" | "revoked",
 ): CreatorStatement[] {
-  const held = (role: ManagedRole, type: SchemaObjectType): readonly string[] =>
+  const held = (role: ManagedRole, type: DefaultType): readonly string[] =>
     defaults.find((d) => d.creator === creator && d.grantee === role.name && d.objectType === type)
       ?.privileges ?? [];
   const { database } = session.target;
   return roles.flatMap((role) =>
-    schemaObjectTypes.flatMap((objectType) => {
+    defaultTypes.flatMap((objectType) => {
       const has = held(role, objectType);
-      const wanted = role.privileges[objectType] ?? [];
+      const wanted = role.future[objectType] ?? [];
       const privileges = change === "assigned" ? wanted.filter((one) => !has.includes(one)) : has;
       if (privileges.length === 0 || role.name === creator) return [];
       const action = change === "assigned" ? "grant" : "revoke";

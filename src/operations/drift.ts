@@ -1,5 +1,5 @@
+import { standardTemplate } from "../domain/builtin-templates.ts";
 import { expandTemplate, type ManagedRole, parseRoleMark, roleMarkPrefix } from "../domain/managed-role.ts";
-import { standardTemplate } from "../domain/role-template.ts";
 import type { Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
 import { planTaking, readGrantable } from "../postgres/authority.ts";

@@ -33,10 +33,11 @@ export function canTake(draft: Draft, role: string): boolean {
 
 /** Objects for people. */
 export function describeObjects(schema: string, type: ObjectType, objects: readonly GrantObject[]): string {
-  const names = objects.slice(0, namesAtMost).map(({ name, arguments: signature }) => {
-    const qualifier = type === "database" || type === "schema" ? "" : `${schema}.`;
-    return `${qualifier}${name}${signature === null ? "" : `(${signature})`}`;
+  const names = objects.slice(0, namesAtMost).map(({ name, arguments: signature, column }) => {
+    const qualifier = type === "database" || type === "schema" || type === "large_object" ? "" : `${schema}.`;
+    const part = column === undefined ? "" : `.${column}`;
+    return `${qualifier}${name}${part}${signature === null ? "" : `(${signature})`}`;
   });
   const more = objects.length > names.length ? ` and ${objects.length - names.length} more` : "";
-  return `${type} ${names.join(", ")}${more}`;
+  return `${type.replaceAll("_", " ")} ${names.join(", ")}${more}`;
 }

@@ -1,3 +1,4 @@
+import { standardTemplate } from "../domain/builtin-templates.ts";
 import {
   type ManagedRole,
   managedRoleName,
@@ -6,7 +7,6 @@ import {
   samePlace,
 } from "../domain/managed-role.ts";
 import { isSystemRole, parseIdentifier } from "../domain/names.ts";
-import { standardTemplate } from "../domain/role-template.ts";
 import type { Target } from "../domain/target.ts";
 import { invalidField, ServiceError } from "../errors.ts";
 import type { RoleRow } from "../postgres/role-catalog.ts";
@@ -14,7 +14,8 @@ import type { RoleRow } from "../postgres/role-catalog.ts";
 /** The full name of a role that was given as such or by its kind. */
 export function fullRoleName(target: Target, schema: string, role: string): string {
   const template = standardTemplate.roles.find((one) => one.kind === role);
-  const name = template === undefined ? role : managedRoleName(template, target.database, schema);
+  const name =
+    template === undefined ? role : managedRoleName(standardTemplate, template, target.database, schema);
   parseIdentifier("role_name", name);
   if (isSystemRole(name)) {
     throw invalidField(

@@ -1,5 +1,5 @@
 import type { ManagedRole } from "../domain/managed-role.ts";
-import { type SchemaObjectType, schemaObjectTypes } from "../domain/role-template.ts";
+import { type DefaultType, defaultTypes } from "../domain/role-template.ts";
 import { changeDefaultPrivileges } from "../postgres/statements/privileges.ts";
 import { type Draft, mayActFor, unreachable } from "./role-draft.ts";
 
@@ -9,8 +9,7 @@ export function planDefaults(
   action: "grant" | "revoke",
 ): void {
   for (const role of touched) {
-    if (role.scope !== "schema") continue;
-    for (const objectType of schemaObjectTypes) planDefaultsOf(draft, role, objectType, action);
+    for (const objectType of defaultTypes) planDefaultsOf(draft, role, objectType, action);
   }
 }
 
@@ -18,11 +17,11 @@ export function planDefaults(
 function planDefaultsOf(
   draft: Draft,
   role: ManagedRole,
-  objectType: SchemaObjectType,
+  objectType: DefaultType,
   action: "grant" | "revoke",
 ): void {
   const { state } = draft;
-  const wanted = role.privileges[objectType] ?? [];
+  const wanted = role.future[objectType] ?? [];
   const held = new Map(
     state.defaults
       .filter((entry) => entry.grantee === role.name && entry.objectType === objectType)
@@ -51,7 +50,7 @@ function planDefaultsOf(
     draft.findings.push({
       kind: grants ? "uncovered_creator" : "extra",
       role: role.name,
-      object: `future ${objectType}s of ${creators.join(", ")} in schema ${schema}`,
+      object: describeFuture(objectType, creators, schema),
       detail: `${role.name} would ${grants ? "lack" : "hold, beyond its definition,"} ${list} on them`,
       actsFor: creators,
       statements: [
@@ -67,6 +66,11 @@ function planDefaultsOf(
       ],
     });
   }
+}
+
+function describeFuture(objectType: DefaultType, creators: readonly string[], schema: string): string {
+  const where = objectType === "large_object" ? "" : ` in schema ${schema}`;
+  return `future ${objectType.replaceAll("_", " ")}s of ${creators.join(", ")}${where}`;
 }
 
 function warnUncovered(draft: Draft, creator: string): void {

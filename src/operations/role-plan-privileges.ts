@@ -1,4 +1,6 @@
 import type { ManagedRole } from "../domain/managed-role.ts";
+import { objectKinds, typeOfKind } from "../domain/role-template.ts";
+import type { ForeignGrant } from "../postgres/foreign-grants.ts";
 import type { PrivilegeGap } from "../postgres/schema-catalog.ts";
 import {
   changePrivileges,
@@ -13,10 +15,8 @@ export function planPrivileges(
   action: PrivilegeGap["action"],
 ): void {
   const { state } = draft;
-  const names = new Set(
-    touched.filter((role) => action === "grant" || role.scope === "schema").map((r) => r.name),
-  );
-  const gaps = state.gaps.filter((gap) => gap.action === action && names.has(gap.role));
+  const roles = new Map(touched.map((role) => [role.name, role]));
+  const gaps = state.gaps.filter((gap) => gap.action === action && roles.has(gap.role));
   const merged = new Map<string, PrivilegeGap[]>();
   for (const gap of gaps) {
     if (!mayActFor(draft, gap.owner)) {
@@ -26,10 +26,14 @@ export function planPrivileges(
     const key = JSON.stringify([gap.role, gap.objectType, gap.privileges]);
     merged.set(key, [...(merged.get(key) ?? []), gap]);
   }
-  for (const group of merged.values()) planPrivilegeGroup(draft, group);
+  for (const group of merged.values()) planPrivilegeGroup(draft, group, roles);
 }
 
-function planPrivilegeGroup(draft: Draft, group: readonly PrivilegeGap[]): void {
+function planPrivilegeGroup(
+  draft: Draft,
+  group: readonly PrivilegeGap[],
+  roles: ReadonlyMap<string, ManagedRole>,
+): void {
   const { state } = draft;
   const [first] = group;
   if (first === undefined) return;
@@ -38,6 +42,7 @@ function planPrivilegeGroup(draft: Draft, group: readonly PrivilegeGap[]): void 
   const all =
     first.action === "grant" &&
     objects.length > namesAtMost &&
+    coversType(roles.get(first.role), first) &&
     owners?.every((owner) => mayActFor(draft, owner)) === true;
   const grants = first.action === "grant";
   draft.findings.push({
@@ -61,26 +66,34 @@ function planPrivilegeGroup(draft: Draft, group: readonly PrivilegeGap[]): void 
   });
 }
 
+/** Whether the role is to have the privileges on every kind of objects that a statement for all of the type reaches. */
+function coversType(role: ManagedRole | undefined, { objectType, privileges }: PrivilegeGap): boolean {
+  if (objectType === "large_object" || objectType === "column") return false;
+  const kinds = objectKinds.filter((kind) => typeOfKind[kind] === objectType);
+  return kinds.every((kind) =>
+    privileges.every((privilege) => role?.privileges[kind]?.includes(privilege) === true),
+  );
+}
+
 /** An owner of objects may have no USAGE on the schema that they are in. */
 function schemaRights(draft: Draft, { objectType }: PrivilegeGap): string[] {
   const { schemaOwner } = draft.state;
-  if (objectType === "database" || objectType === "schema" || schemaOwner === draft.state.admin) return [];
+  if (objectType === "database" || objectType === "schema" || objectType === "large_object") return [];
+  if (schemaOwner === draft.state.admin) return [];
   return mayActFor(draft, schemaOwner) ? [schemaOwner] : [];
 }
 
 function warnForeign(draft: Draft, gap: PrivilegeGap): void {
   const [object] = gap.objects;
-  const what =
-    gap.objects.length === 1
-      ? `${gap.objectType} ${object?.name}`
-      : `${gap.objects.length} ${gap.objectType}s`;
+  const kind = gap.objectType.replaceAll("_", " ");
+  const what = gap.objects.length === 1 ? `${kind} ${object?.name}` : `${gap.objects.length} ${kind}s`;
   const verb = gap.action === "grant" ? "lacks" : "holds more than its definition:";
   const because =
     `${gap.role} ${verb} ${gap.privileges.join(", ")} on ${what} of ${gap.owner}: ` +
     `${draft.state.admin} may not act for ${gap.owner} on this instance.`;
-  const kind = gap.action === "grant" ? "missing" : "extra";
+  const drift = gap.action === "grant" ? "missing" : "extra";
   const objects = describeObjects(draft.state.schema, gap.objectType, gap.objects);
-  draft.findings.push({ ...unreachable(kind, gap.role, objects, because), degrades: true });
+  draft.findings.push({ ...unreachable(drift, gap.role, objects, because), degrades: true });
 }
 
 /** Ends what others than the owners granted, but for what only they can give here. */
@@ -89,7 +102,7 @@ export function planForeignGrants(draft: Draft, role: ManagedRole): void {
   const { database, schema } = state;
   for (const grant of state.foreignGrants.filter((one) => one.role === role.name)) {
     const { objectType, grantor } = grant;
-    const defined = role.privileges[objectType] ?? [];
+    const defined = definedPrivileges(role, grant);
     const owned = mayActFor(draft, grant.owner);
     const privileges = grant.privileges.filter((privilege) => owned || !defined.includes(privilege));
     if (privileges.length === 0) continue;
@@ -110,6 +123,14 @@ export function planForeignGrants(draft: Draft, role: ManagedRole): void {
       statements: revokeAsGrantor({ ...change, action: "revoke", grantee: role.name }, grantor),
     });
   }
+}
+
+function definedPrivileges(role: ManagedRole, { objectKind, object }: ForeignGrant): readonly string[] {
+  if (objectKind !== null)
+    return [...(role.privileges[objectKind] ?? []), ...(role.tolerated[objectKind] ?? [])];
+  return role.columnGrants
+    .filter(({ table, columns }) => table === object.name && columns.includes(object.column ?? ""))
+    .flatMap((grant) => grant.privileges);
 }
 
 export function planExtensions(draft: Draft, role: ManagedRole): void {

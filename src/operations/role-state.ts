@@ -1,6 +1,7 @@
 import type { ManagedRole } from "../domain/managed-role.ts";
 import type { ObjectType } from "../domain/role-template.ts";
 import { type Authority, readAuthority, readGrantable } from "../postgres/authority.ts";
+import { type AbsentColumn, readAbsentColumns } from "../postgres/column-gaps.ts";
 import { type ForeignGrant, readForeignGrants } from "../postgres/foreign-grants.ts";
 import { type Membership, type RoleRow, readMemberships, readRoles } from "../postgres/role-catalog.ts";
 import {
@@ -31,6 +32,7 @@ export interface RoleState {
   /** What the managed roles are members of. */
   readonly memberships: readonly Membership[];
   readonly gaps: readonly PrivilegeGap[];
+  readonly absentColumns: readonly AbsentColumn[];
   readonly foreignGrants: readonly ForeignGrant[];
   /** Those of the foreign grantors as whom the admin can act by SET ROLE already. */
   readonly settable: ReadonlySet<string>;
@@ -56,6 +58,7 @@ export async function readRoleState(
   const roles = await readRoles(session, names);
   const memberships = await readMemberships(session, { members: names });
   const gaps = await readPrivilegeGaps(session, schema, wanted);
+  const absentColumns = await readAbsentColumns(session, schema, wanted);
   const foreignGrants = await readForeignGrants(session, schema, wanted);
   const grantors = foreignGrants.map((grant) => grant.grantor);
   const asGrantors = await readAuthority(session, grantors, { toOwn: true });
@@ -84,6 +87,7 @@ export async function readRoleState(
     roles,
     memberships,
     gaps,
+    absentColumns,
     foreignGrants,
     settable: new Set(grantors.filter((grantor) => asGrantors.get(grantor) === "held")),
     objectOwners,
@@ -115,8 +119,7 @@ function uncoveredCreators(
 }
 
 function countDefaults(role: ManagedRole): number {
-  const { table = [], sequence = [], routine = [], type = [] } = role.privileges;
-  return role.scope === "schema" ? table.length + sequence.length + routine.length + type.length : 0;
+  return Object.values(role.future).reduce((sum, list) => sum + list.length, 0);
 }
 
 function missingNativeRoles(wanted: readonly ManagedRole[], memberships: readonly Membership[]): string[] {

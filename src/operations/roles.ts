@@ -1,7 +1,7 @@
+import { standardTemplate } from "../domain/builtin-templates.ts";
 import { expandTemplate, type ManagedRole } from "../domain/managed-role.ts";
 import { parseSchemaName } from "../domain/names.ts";
 import { previewStatements, type StatementPreview } from "../domain/plan.ts";
-import { standardTemplate } from "../domain/role-template.ts";
 import type { Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
 import { planTaking, readGrantable } from "../postgres/authority.ts";

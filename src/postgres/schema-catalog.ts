@@ -1,5 +1,6 @@
 import type { ManagedRole } from "../domain/managed-role.ts";
-import { type ObjectType, objectTypes, type SchemaObjectType } from "../domain/role-template.ts";
+import { type DefaultType, type ObjectType, objectKinds } from "../domain/role-template.ts";
+import { readColumnGaps } from "./column-gaps.ts";
 import type { Session } from "./session.ts";
 import type { GrantObject } from "./statements/privileges.ts";
 
@@ -62,42 +63,51 @@ interface GapRow extends Omit<PrivilegeGap, "objects"> {
 }
 
 /**
- * What a schema holds, by type: relations, sequences, routines and types with owner and ACL, the schema itself and
- * the database. Left out: what belongs to an extension, row types of tables, arrays and multiranges (which take no
+ * What a schema holds, by type and kind: relations, sequences, routines and types with owner and ACL, the schema itself
+ * and the database. Left out: what belongs to an extension, row types of tables, arrays and multiranges (which take no
  * privileges). `$1` is the schema's name.
  */
 export const schemaObjects = `
-  SELECT 'database' AS type, d.oid, d.datname::text AS name, NULL::text AS arguments, d.datdba AS owner,
+  SELECT 'database' AS type, 'database' AS kind, d.oid, d.datname::text AS name, NULL::text AS arguments, d.datdba AS owner,
          coalesce(d.datacl, acldefault('d', d.datdba)) AS acl
     FROM pg_database d WHERE d.datname = current_database()
   UNION ALL
-  SELECT 'schema', n.oid, n.nspname::text, NULL, n.nspowner, coalesce(n.nspacl, acldefault('n', n.nspowner))
+  SELECT 'schema', 'schema', n.oid, n.nspname::text, NULL, n.nspowner, coalesce(n.nspacl, acldefault('n', n.nspowner))
     FROM pg_namespace n WHERE n.nspname::text = $1::text
   UNION ALL
-  SELECT CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END, c.oid, c.relname::text, NULL, c.relowner,
+  SELECT CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END,
+         CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized_view' ELSE 'table' END,
+         c.oid, c.relname::text, NULL, c.relowner,
          coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE n.nspname::text = $1::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
      AND NOT EXISTS (SELECT FROM pg_depend e
                       WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
   UNION ALL
-  SELECT 'routine', p.oid, p.proname::text, pg_get_function_identity_arguments(p.oid), p.proowner,
+  SELECT 'routine', CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, p.oid, p.proname::text, pg_get_function_identity_arguments(p.oid), p.proowner,
          coalesce(p.proacl, acldefault('f', p.proowner))
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
    WHERE n.nspname::text = $1::text
      AND NOT EXISTS (SELECT FROM pg_depend e
                       WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e')
   UNION ALL
-  SELECT 'type', t.oid, t.typname::text, NULL, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
+  SELECT 'type', 'type', t.oid, t.typname::text, NULL, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
     FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
    WHERE n.nspname::text = $1::text AND t.typtype IN ('b', 'c', 'd', 'e', 'r') AND t.typelem = 0
      AND (t.typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
      AND NOT EXISTS (SELECT FROM pg_depend e
                       WHERE e.classid = 'pg_type'::regclass AND e.objid = t.oid AND e.deptype = 'e')`;
 
+/** Large objects belong to the database, and there may be very many of them. */
+const largeObjects = `
+  UNION ALL
+  SELECT 'large_object', 'large_object', l.oid, l.oid::text, NULL, l.lomowner,
+         coalesce(l.lomacl, acldefault('L', l.lomowner))
+    FROM pg_largeobject_metadata l`;
+
 /**
- * Compares what the owners of a schema's objects granted to roles with the roles' definitions, in one query whatever the number of
- * objects. Roles that do not exist yet lack everything. The objects' owners are held to own what they own.
+ * Compares what the owners of a schema's objects granted to roles with the roles' definitions, in two queries whatever
+ * the number of objects. Roles that do not exist yet lack everything. The objects' owners are held to own what they own.
  */
 export async function readPrivilegeGaps(
   session: Session,
@@ -105,19 +115,20 @@ export async function readPrivilegeGaps(
   roles: readonly ManagedRole[],
 ): Promise<PrivilegeGap[]> {
   const wanted = roles.flatMap((role) =>
-    objectTypes.flatMap((type) => {
-      const privileges = role.privileges[type] ?? [];
-      return privileges.length > 0
-        ? privileges.map((one) => [role.name, type, one])
-        : [[role.name, type, null]];
-    }),
+    objectKinds.flatMap((kind) => [
+      [role.name, kind, null, null],
+      ...(role.privileges[kind] ?? []).map((one) => [role.name, kind, one, "required"]),
+      ...(role.tolerated[kind] ?? []).map((one) => [role.name, kind, one, "tolerated"]),
+    ]),
   );
+  const objects = roles.some(mayHoldLargeObjects) ? schemaObjects + largeObjects : schemaObjects;
   const { rows } = await session.query<GapRow>(
-    `WITH objects AS MATERIALIZED (${schemaObjects}),
+    `WITH objects AS MATERIALIZED (${objects}),
      wanted AS (
-       SELECT w.role, w.type, r.oid AS role_oid,
-              coalesce(array_agg(w.privilege) FILTER (WHERE w.privilege IS NOT NULL), '{}') AS privileges
-         FROM unnest($2::text[], $3::text[], $4::text[]) AS w (role, type, privilege)
+       SELECT w.role, w.kind, r.oid AS role_oid,
+              coalesce(array_agg(w.privilege) FILTER (WHERE w.need = 'required'), '{}') AS privileges,
+              coalesce(array_agg(w.privilege) FILTER (WHERE w.need = 'tolerated'), '{}') AS tolerated
+         FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS w (role, kind, privilege, need)
          LEFT JOIN pg_roles r ON r.rolname::text = w.role
         GROUP BY 1, 2, 3),
      held AS (
@@ -135,11 +146,11 @@ export async function readPrivilegeGaps(
        SELECT w.role, o.type, o.name, o.arguments, o.owner,
               ARRAY (SELECT unnest(w.privileges) EXCEPT SELECT unnest(h.privileges) ORDER BY 1) AS missing,
               CASE WHEN o.type <> 'database'
-                   THEN ARRAY (SELECT unnest(h.privileges) EXCEPT SELECT unnest(w.privileges) ORDER BY 1)
+                   THEN ARRAY (SELECT unnest(h.privileges) EXCEPT SELECT unnest(w.privileges || w.tolerated) ORDER BY 1)
                    ELSE '{}' END AS spurious,
               coalesce(p.privileges, '{}') || coalesce(f.privileges, '{}') AS other_privileges
          FROM objects o
-         JOIN wanted w ON w.type = o.type
+         JOIN wanted w ON w.kind = o.kind
          LEFT JOIN held h ON h.type = o.type AND h.oid = o.oid AND h.grantee = w.role_oid
          LEFT JOIN held p ON p.type = o.type AND p.oid = o.oid AND p.grantee = 0
          LEFT JOIN foreign_held f ON f.type = o.type AND f.oid = o.oid AND f.grantee = w.role_oid
@@ -153,12 +164,18 @@ export async function readPrivilegeGaps(
             array_agg(name ORDER BY name, arguments) AS names,
             array_agg(arguments ORDER BY name, arguments) AS arguments
        FROM gaps GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1 DESC, 2, 3, 4, 5`,
-    [schema, wanted.map((w) => w[0]), wanted.map((w) => w[1]), wanted.map((w) => w[2])],
+    [schema, ...[0, 1, 2, 3].map((at) => wanted.map((row) => row[at]))],
   );
-  return rows.map(({ names, arguments: signatures, ...gap }) => ({
+  const gaps = rows.map(({ names, arguments: signatures, ...gap }) => ({
     ...gap,
     objects: names.map((name, at) => ({ name, arguments: signatures[at] ?? null })),
   }));
+  return [...gaps, ...(await readColumnGaps(session, schema, roles))];
+}
+
+/** A role that once held some by another version of its template counts: what is left of that is to be seen. */
+function mayHoldLargeObjects({ scope, template }: ManagedRole): boolean {
+  return scope === "database" && template !== "standard";
 }
 
 /** Who owns objects of each type in a schema, those of extensions included; superusers' objects can't be granted on. */
@@ -180,12 +197,12 @@ export async function readObjectOwners(session: Session, schema: string): Promis
 /** One grantee's default privileges on one creator's future objects of one type. */
 export interface DefaultPrivilege {
   readonly creator: string;
-  readonly objectType: SchemaObjectType;
+  readonly objectType: DefaultType;
   readonly grantee: string;
   readonly privileges: readonly string[];
 }
 
-/** The default privileges in a schema that grantees hold. */
+/** The default privileges in a schema that grantees hold, and those on large objects, which are for all of the database. */
 export async function readDefaultPrivileges(
   session: Session,
   schema: string,
@@ -194,14 +211,15 @@ export async function readDefaultPrivileges(
   const { rows } = await session.query<DefaultPrivilege>(
     `SELECT pg_get_userbyid(d.defaclrole)::text AS creator, g.rolname::text AS grantee,
             CASE d.defaclobjtype WHEN 'r' THEN 'table' WHEN 'S' THEN 'sequence'
-                                 WHEN 'f' THEN 'routine' ELSE 'type' END AS "objectType",
+                                 WHEN 'f' THEN 'routine' WHEN 'L' THEN 'large_object' ELSE 'type' END AS "objectType",
             array_agg(a.privilege_type ORDER BY a.privilege_type) AS privileges
        FROM pg_default_acl d
-       JOIN pg_namespace n ON n.oid = d.defaclnamespace
+       LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
       CROSS JOIN aclexplode(d.defaclacl) a
        JOIN pg_roles g ON g.oid = a.grantee
-      WHERE n.nspname::text = $1::text AND g.rolname::text = ANY ($2::text[])
-        AND d.defaclobjtype IN ('r', 'S', 'f', 'T')
+      WHERE g.rolname::text = ANY ($2::text[])
+        AND ((n.nspname::text = $1::text AND d.defaclobjtype IN ('r', 'S', 'f', 'T'))
+             OR (d.defaclnamespace = 0 AND d.defaclobjtype = 'L'))
       GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
     [schema, grantees],
   );

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { standardTemplate } from "../../src/domain/builtin-templates.ts";
 import { expandTemplate, formatRoleMark, parseRoleMark, samePlace } from "../../src/domain/managed-role.ts";
-import { definitionChecksum, standardTemplate } from "../../src/domain/role-template.ts";
+import { definitionChecksum } from "../../src/domain/role-template.ts";
 import { ServiceError } from "../../src/errors.ts";
 
 test("the standard template expands to six roles that inherit as documented", () => {
@@ -72,4 +73,18 @@ test("the checksum changes with the definition and with nothing else", () => {
   assert.notEqual(definitionChecksum(standardTemplate, { ...reader, nativeRoles: ["pg_monitor"] }), sum);
   assert.notEqual(definitionChecksum({ ...standardTemplate, version: "1.0.1" }, reader), sum);
   assert.notEqual(definitionChecksum(standardTemplate, writer), sum);
+});
+
+test("the standard template's checksums are those that registries hold", () => {
+  assert.deepEqual(
+    standardTemplate.roles.map((role) => definitionChecksum(standardTemplate, role).slice(0, 16)),
+    [
+      "9610e31fe5b3cd6a",
+      "2896ae34948ac0b5",
+      "cb0bdb12705d1b5e",
+      "3eac3569b0ad6998",
+      "cdd36c74bcec06d7",
+      "7d5dc1ba49041fe2",
+    ],
+  );
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { standardTemplate } from "../../src/domain/builtin-templates.ts";
 import { expandTemplate, formatRoleMark, type ManagedRole } from "../../src/domain/managed-role.ts";
-import { standardTemplate } from "../../src/domain/role-template.ts";
 import { planRoles, type RolePlan } from "../../src/operations/role-plan.ts";
 import type { RoleState } from "../../src/operations/role-state.ts";
 import type { RoleRow } from "../../src/postgres/role-catalog.ts";
@@ -34,6 +34,7 @@ const empty: RoleState = {
   roles: new Map([[reader.name, row(reader)]]),
   memberships: [],
   gaps: [],
+  absentColumns: [],
   foreignGrants: [],
   settable: new Set(),
   objectOwners: new Map(),

@@ -1,12 +1,15 @@
 import type { Statement } from "../../domain/plan.ts";
-import type { ObjectType, SchemaObjectType } from "../../domain/role-template.ts";
+import type { DefaultType, ObjectType } from "../../domain/role-template.ts";
 import { ident, identList, qualified } from "../sql.ts";
 import { sharedStatement } from "./statement.ts";
 
 /** An object as GRANT names it. `arguments` (routines only) is pg_get_function_identity_arguments' text. */
 export interface GrantObject {
+  /** Of a large object, its oid. */
   readonly name: string;
   readonly arguments: string | null;
+  /** Of a column; `name` is that of its table then. */
+  readonly column?: string;
 }
 
 export interface PrivilegeChange {
@@ -20,20 +23,29 @@ export interface PrivilegeChange {
   readonly objects: readonly GrantObject[] | "all";
 }
 
+/** What can be named as all of its type in a schema. */
+function allOf(objectType: ObjectType): string {
+  if (objectType in plural && objectType !== "large_object") return plural[objectType as DefaultType];
+  throw new TypeError(`there is no statement for every ${objectType} of a schema`);
+}
+
 const keyword: Record<ObjectType, string> = {
   database: "DATABASE",
   schema: "SCHEMA",
   table: "TABLE",
+  column: "TABLE",
   sequence: "SEQUENCE",
   routine: "ROUTINE",
   type: "TYPE",
+  large_object: "LARGE OBJECT",
 };
 
-const plural: Record<SchemaObjectType, string> = {
+const plural: Record<DefaultType, string> = {
   table: "TABLES",
   sequence: "SEQUENCES",
   routine: "ROUTINES",
   type: "TYPES",
+  large_object: "LARGE OBJECTS",
 };
 
 /** Names per statement: keeps a statement readable and far below any limit. */
@@ -45,14 +57,33 @@ export function changePrivileges(change: PrivilegeChange): Statement[] {
   if (objectType === "database") return [privilegeStatement(change, `DATABASE ${ident(database)}`)];
   if (objectType === "schema") return [privilegeStatement(change, `SCHEMA ${ident(schema)}`)];
   if (objects === "all")
-    return [privilegeStatement(change, `ALL ${plural[objectType]} IN SCHEMA ${ident(schema)}`)];
-  const names = objects.map((object) => objectName(schema, object));
+    return [privilegeStatement(change, `ALL ${allOf(objectType)} IN SCHEMA ${ident(schema)}`)];
+  if (objectType === "column") return changeColumnPrivileges(change, objects);
+  const names = objects.map((object) =>
+    objectType === "large_object" ? objectId(object.name) : objectName(schema, object),
+  );
   const statements: Statement[] = [];
   for (let at = 0; at < names.length; at += namesPerStatement) {
     const some = names.slice(at, at + namesPerStatement).join(", ");
     statements.push(privilegeStatement(change, `${keyword[objectType]} ${some}`));
   }
   return statements;
+}
+
+/** One statement a table. */
+function changeColumnPrivileges(change: PrivilegeChange, objects: readonly GrantObject[]): Statement[] {
+  const tables = new Map<string, string[]>();
+  for (const { name, column = "" } of objects) tables.set(name, [...(tables.get(name) ?? []), column]);
+  return [...tables].map(([table, columns]) => {
+    const privileges = change.privileges.map((privilege) => `${privilege} (${identList(columns)})`);
+    return privilegeStatement({ ...change, privileges }, `TABLE ${qualified(change.schema, table)}`);
+  });
+}
+
+/** Large objects have no names: what stands here is a number, or nothing runs. */
+function objectId(oid: string): string {
+  if (!/^\d{1,10}$/.test(oid)) throw new TypeError("a large object is named by its oid");
+  return oid;
 }
 
 function objectName(schema: string, object: GrantObject): string {
@@ -63,7 +94,8 @@ function objectName(schema: string, object: GrantObject): string {
 function privilegeStatement(change: PrivilegeChange, on: string): Statement {
   const grants = change.action === "grant";
   const list = change.privileges.join(", ");
-  const where = change.objects === "all" ? `all ${change.objectType}s` : `${change.objectType}s`;
+  const kind = `${change.objectType.replaceAll("_", " ")}s`;
+  const where = change.objects === "all" ? `all ${kind}` : kind;
   return sharedStatement({
     description: `${grants ? "Grant" : "Revoke"} ${list} on ${where} ${grants ? "to" : "from"} ${change.grantee}`,
     database: change.database,
@@ -77,7 +109,7 @@ export interface DefaultPrivilegeChange {
   readonly action: "grant" | "revoke";
   readonly database: string;
   readonly schema: string;
-  readonly objectType: SchemaObjectType;
+  readonly objectType: DefaultType;
   readonly privileges: readonly string[];
   readonly grantee: string;
   /** The roles whose future objects this is about: default privileges bind to the creating role. */
@@ -91,10 +123,12 @@ export function changeDefaultPrivileges(change: DefaultPrivilegeChange): Stateme
   const list = privileges.join(", ");
   const verb = grants ? `GRANT ${list} ON` : `REVOKE ${list} ON`;
   return sharedStatement({
-    description: `${grants ? "Grant" : "Revoke"} ${list} on future ${objectType}s of ${creators.join(", ")} ${grants ? "to" : "from"} ${grantee}`,
+    description: `${grants ? "Grant" : "Revoke"} ${list} on future ${objectType.replaceAll("_", " ")}s of ${creators.join(", ")} ${grants ? "to" : "from"} ${grantee}`,
     database,
     text:
-      `ALTER DEFAULT PRIVILEGES FOR ROLE ${identList(creators)} IN SCHEMA ${ident(schema)} ` +
+      `ALTER DEFAULT PRIVILEGES FOR ROLE ${identList(creators)} ` +
+      // Large objects are in no schema.
+      (objectType === "large_object" ? "" : `IN SCHEMA ${ident(schema)} `) +
       `${verb} ${plural[objectType]} ${grants ? "TO" : "FROM"} ${ident(grantee)}`,
     destructive: !grants,
     role: grantee,
