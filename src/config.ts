@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import type { Setting } from "./setting-kinds.ts";
 import { type SettingName, settings, type Values } from "./settings.ts";
+import { parseSettingsFile } from "./settings-file.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -25,8 +28,7 @@ function effectiveText(name: SettingName, env: Environment): string {
   return env[name]?.trim() || settings[name].fallback;
 }
 
-function parseValues(env: Environment): Values {
-  const faults: SettingFault[] = [];
+function parseValues(env: Environment, faults: SettingFault[]): Values {
   const values: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries(settings) as [SettingName, Setting<unknown>][]) {
     const parsed = setting.parse(effectiveText(name, env));
@@ -39,9 +41,17 @@ function parseValues(env: Environment): Values {
 
 export type Config = ReturnType<typeof parseConfig>;
 
-/** Reads all settings, in milliseconds where the environment has seconds. Throws one ConfigError with every fault. */
-export function parseConfig(env: Environment) {
-  const values = parseValues(env);
+/**
+ * Reads all settings, in milliseconds where the environment has seconds. What stands in the settings file goes before
+ * the environment. Throws one ConfigError with every fault.
+ */
+export function parseConfig(environment: Environment, settingsFile = "") {
+  const file = parseSettingsFile(settingsFile);
+  const env = { ...environment, ...file.values };
+  const values = parseValues(
+    env,
+    file.problems.map((problem) => ({ name: "SETTINGS_FILE", problem })),
+  );
   return {
     service: { name: values.APP_NAME, version: values.APP_VERSION },
     log: {
@@ -121,7 +131,41 @@ function notesOn(values: Values): readonly string[] {
 
 /** The configuration of this process. The only place of the service that reads its environment. */
 export function readConfig(): Config {
-  return parseConfig(process.env);
+  const { env } = process;
+  const path = settingsFileOf(env);
+  if (path === undefined) return parseConfig(env);
+  return parseConfig(
+    env,
+    readOrRefuse(() => readFileSync(path, "utf8")),
+  );
+}
+
+/** The same while the process runs: of the sources, only the settings file can have changed. Rejects with ConfigError. */
+export async function readConfigAgain(): Promise<Config> {
+  const { env } = process;
+  const path = settingsFileOf(env);
+  if (path === undefined) return parseConfig(env);
+  return parseConfig(env, await readFile(path, "utf8").catch(refuseFile));
+}
+
+/** Undefined for none, and for one that parsing refuses anyway. */
+function settingsFileOf(env: Environment): string | undefined {
+  const parsed = settings.SETTINGS_FILE.parse(effectiveText("SETTINGS_FILE", env));
+  return "value" in parsed ? parsed.value : undefined;
+}
+
+function readOrRefuse(read: () => string): string {
+  try {
+    return read();
+  } catch (error) {
+    return refuseFile(error as NodeJS.ErrnoException);
+  }
+}
+
+function refuseFile({ code }: NodeJS.ErrnoException): never {
+  throw new ConfigError([
+    { name: "SETTINGS_FILE", problem: `expected a file that can be read, found ${code ?? "none"}` },
+  ]);
 }
 
 function effectiveSettings(env: Environment): Readonly<Record<string, string>> {

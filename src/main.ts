@@ -1,5 +1,5 @@
 import type { AddressInfo } from "node:net";
-import { type Config, ConfigError, readConfig } from "./config.ts";
+import { type Config, ConfigError, readConfig, readConfigAgain } from "./config.ts";
 import { installCrashGuards } from "./crash-guards.ts";
 import { createInstanceAccess } from "./google/connector.ts";
 import { createRegistry } from "./google/registry.ts";
@@ -8,6 +8,7 @@ import { createHttpServer } from "./http/app.ts";
 import { createLog, type Log } from "./log.ts";
 import { createSharedReads } from "./operations/shared-reads.ts";
 import { createPools } from "./postgres/pools.ts";
+import { createSettingsReload } from "./settings-reload.ts";
 import { createShutdown, type Shutdown } from "./shutdown.ts";
 
 type FlushableLog = ReturnType<typeof createLog>;
@@ -40,9 +41,14 @@ async function createService(config: Config, log: Log) {
     log,
   });
   const pools = createPools({ access, passwords, settings: config.pools, log });
+  const reloadSettings = createSettingsReload({
+    config,
+    readAgain: readConfigAgain,
+    apply: pools.applySettings,
+  });
   const server = await createHttpServer({
     context: {
-      ...{ pools, registry, settings: config.operations },
+      ...{ pools, registry, reloadSettings, settings: config.operations },
       ...(config.sharedReads ? { sharedReads: createSharedReads() } : {}),
     },
     settings: config.http,

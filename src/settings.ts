@@ -109,6 +109,12 @@ export const settings = {
   INSTANCE_CONNECTION_LIMIT: integer(0, { min: 0, max: 100_000 }),
   TOTAL_CONNECTION_LIMIT: integer(500, { min: 1, max: 100_000 }),
   CLOUD_RUN_MAX_INSTANCES: integer(1, { min: 1, max: 10_000 }),
+  SETTINGS_FILE: optional(
+    text("", {
+      matches: (value) => /^\/\P{Cc}{1,1000}$/u.test(value),
+      expected: "the path of a file, beginning with /",
+    }),
+  ),
   MAX_POOLS: integer(5000, { min: 1, max: 1_000_000 }),
   BREAKER_FAILURE_THRESHOLD: integer(5, { min: 1, max: 10_000 }),
   BREAKER_RESET_TIMEOUT: seconds(60, { min: 0.1, max: day }),

@@ -529,8 +529,10 @@ export interface paths {
         readonly put?: never;
         /**
          * Read credentials again and replace connections
-         * @description Reads the admin's password again before the next connection is opened, forgets failures to connect, and then does
-         *     as `/pools/drain`. No request fails by it. Settings are those of the process's start.
+         * @description Reads the settings of the pools again from `SETTINGS_FILE`, and the admin's password before the next connection is
+         *     opened, forgets failures to connect, and then does as `/pools/drain`. No request fails by it. Settings are the
+         *     process's: they change for all pools, whatever is named, and sizes and limits at once. When one of them is wrong,
+         *     nothing is changed, and the answer is 409 with `details.faults`.
          */
         readonly post: operations["reloadPools"];
         readonly delete?: never;
@@ -933,6 +935,17 @@ export interface components {
             readonly complete: boolean;
             /** @description The pools of what was named, as they are now. */
             readonly pools: readonly components["schemas"]["Pool"][];
+        };
+        readonly PoolsReloaded: components["schemas"]["PoolsCommanded"] & {
+            /** @description The settings that are others than before. */
+            readonly settings_changed: readonly {
+                /** @description The setting. */
+                readonly name: string;
+                /** @description What it was, as written. */
+                readonly from: string;
+                /** @description What it is now, as written. */
+                readonly to: string;
+            }[];
         };
         readonly SchemaList: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
             /** @description Names of the schemas, sorted. */
@@ -2760,11 +2773,18 @@ export interface operations {
                      *       "instance_name": "orders-db",
                      *       "database_name": "orders",
                      *       "complete": true,
+                     *       "settings_changed": [
+                     *         {
+                     *           "name": "CONNECTION_POOL_SIZE",
+                     *           "from": "10",
+                     *           "to": "25"
+                     *         }
+                     *       ],
                      *       "pools": [],
                      *       "execution_time_seconds": 0.0006
                      *     }
                      */
-                    readonly "application/json": components["schemas"]["PoolsCommanded"];
+                    readonly "application/json": components["schemas"]["PoolsReloaded"];
                 };
             };
             readonly default: components["responses"]["Problem"];

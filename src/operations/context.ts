@@ -11,6 +11,11 @@ export interface Context {
   /** Absent: there are the built-in templates only. */
   readonly templates?: TemplateStore;
   readonly settings: OperationSettings;
+  /**
+   * Reads the settings again and takes over those that can change. Rejects with `conflict` when one is wrong: nothing
+   * has changed then. Absent: they are those of the start.
+   */
+  readonly reloadSettings?: () => Promise<readonly ChangedSetting[]>;
   /** Absent: each request has a query of its own. */
   readonly sharedReads?: SharedReads;
 }
@@ -22,6 +27,13 @@ export interface OperationSettings {
   readonly validateIamUsers: boolean;
   /** HEALTH_CHECK_TIMEOUT, in milliseconds. */
   readonly healthCheckTimeoutMs: number;
+}
+
+/** A setting that a reload changed, as written. */
+export interface ChangedSetting {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
 }
 
 /** Who asks, and how to speak of it. */

@@ -1,7 +1,7 @@
 import { describeScope, type Scope } from "../domain/scope.ts";
 import type { Begun, PoolReport } from "../postgres/console.ts";
 import type { PoolTotals } from "../postgres/session.ts";
-import type { Call, Context } from "./context.ts";
+import type { Call, ChangedSetting, Context } from "./context.ts";
 
 export interface PoolsListing {
   readonly pools: readonly PoolReport[];
@@ -22,6 +22,10 @@ export interface PoolsCommanded {
   readonly pools: readonly PoolReport[];
 }
 
+export interface PoolsReloaded extends PoolsCommanded {
+  readonly settings: readonly ChangedSetting[];
+}
+
 type Console = Context["pools"]["console"];
 type RunCommand = (context: Context, call: Call, command: PoolsCommand) => Promise<PoolsCommanded>;
 
@@ -32,7 +36,6 @@ export async function listPools({ pools }: Context): Promise<PoolsListing> {
 
 export const pausePools = asCommand("paused", (console, scope) => console.pause(scope));
 export const drainPools = asCommand("drained", (console, scope) => console.drain(scope));
-export const reloadPools = asCommand("reloaded", (console, scope) => console.reload(scope));
 export const killPools = asCommand("killed", (console, scope) => console.kill(scope));
 
 export async function resumePools(
@@ -43,6 +46,19 @@ export async function resumePools(
   pools.console.resume(scope);
   call.log.warning("pools were resumed", { scope: describeScope(scope), actor: call.actor });
   return { complete: true, pools: pools.console.list(scope) };
+}
+
+const replaceWithNewCredentials = asCommand("reloaded", (console, scope) => console.reload(scope));
+
+/** Settings are the process's, so that they change for all pools, whatever the scope; its connections are replaced. */
+export async function reloadPools(
+  context: Context,
+  call: Call,
+  command: PoolsCommand,
+): Promise<PoolsReloaded> {
+  const settings = (await context.reloadSettings?.()) ?? [];
+  if (settings.length > 0) call.log.warning("settings were changed", { settings, actor: call.actor });
+  return { ...(await replaceWithNewCredentials(context, call, command)), settings };
 }
 
 /** The command begins at once and goes on when the answer does not wait for its end. */

@@ -14,9 +14,9 @@ export interface Wish {
 
 export interface BudgetOptions {
   /** Connections of the whole process. */
-  readonly totalLimit: number;
+  readonly totalLimit: () => number;
   /** Connections to an instance whose limit was not set. */
-  readonly instanceLimit: number;
+  readonly instanceLimit: () => number;
   /** Begins to close the idle connection that was not used for longest, of the instance or of any; false if there is none. */
   readonly reclaim: (instance: string | undefined) => boolean;
 }
@@ -36,7 +36,10 @@ export interface Budget {
   closing(instance: string): void;
   /** A slot comes back; `from` says how far its connection had come. */
   release(instance: string, from: "connecting" | "open" | "closing"): void;
-  setLimit(instance: string, limit: number): void;
+  /** Undefined: that of the options. */
+  setLimit(instance: string, limit: number | undefined): void;
+  /** The limits of the options are others now. */
+  limitsChanged(): void;
   /** Lowers the limit for now, because the server has no more (53300); undefined lifts that. */
   cap(instance: string, limit: number | undefined): void;
   limit(instance: string): number;
@@ -100,7 +103,7 @@ export function createBudget(options: BudgetOptions): Budget {
   }
 
   function limitOf(account: Account): number {
-    const limit = account.limit ?? options.instanceLimit;
+    const limit = account.limit ?? options.instanceLimit();
     return Math.max(1, Math.min(limit, account.cap ?? limit));
   }
 
@@ -111,7 +114,7 @@ export function createBudget(options: BudgetOptions): Budget {
   }
 
   function fits(account: Account, healthCheck: boolean): boolean {
-    return account.used < roomFor(account, healthCheck) && total.used < options.totalLimit;
+    return account.used < roomFor(account, healthCheck) && total.used < options.totalLimit();
   }
 
   function grantWhatFits(): void {
@@ -141,7 +144,7 @@ export function createBudget(options: BudgetOptions): Budget {
       }
       inNeedOfTotal += Math.min(account.wishes.length, Math.max(0, roomFor(account, false) - account.used));
     }
-    const spareInTotal = options.totalLimit - total.used + total.closing;
+    const spareInTotal = options.totalLimit() - total.used + total.closing;
     for (let short = inNeedOfTotal - spareInTotal; short > 0; short--) {
       if (!options.reclaim(undefined)) break;
     }
@@ -193,6 +196,7 @@ export function createBudget(options: BudgetOptions): Budget {
       accountOf(instance).limit = limit;
       grantWhatFits();
     },
+    limitsChanged: grantWhatFits,
     cap(instance, limit) {
       const account = accountOf(instance);
       account.cap = limit;
@@ -201,9 +205,9 @@ export function createBudget(options: BudgetOptions): Budget {
     },
     limit(instance) {
       const account = accounts.get(instance);
-      return account === undefined ? options.instanceLimit : limitOf(account);
+      return account === undefined ? options.instanceLimit() : limitOf(account);
     },
-    uncappedLimit: (instance) => accounts.get(instance)?.limit ?? options.instanceLimit,
+    uncappedLimit: (instance) => accounts.get(instance)?.limit ?? options.instanceLimit(),
     open: (instance) => accounts.get(instance)?.open ?? 0,
     exceeded(instance) {
       const account = accounts.get(instance);
@@ -220,7 +224,7 @@ export function createBudget(options: BudgetOptions): Budget {
     owes(instance, owner) {
       const account = accounts.get(instance);
       if (account !== undefined && needs(account, owner) > account.closing) return true;
-      if (total.used < options.totalLimit) return false;
+      if (total.used < options.totalLimit()) return false;
       let count = 0;
       for (const each of accounts.values()) count += needs(each, owner);
       return count > total.closing;

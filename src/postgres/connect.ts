@@ -57,6 +57,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     user: settings.adminUser,
     backendKey: greeting.backendKey(),
     applicationName: settings.applicationName,
+    statementTimeoutMs: settings.statementTimeoutMs,
     now: clock.now,
     openedAt: clock.now(),
     expiresAt: clock.now() + settings.maxLifetimeMs * (1 - clock.random() / 10),

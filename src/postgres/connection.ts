@@ -23,6 +23,8 @@ export interface ConnectionOptions {
   readonly user: string;
   readonly backendKey: BackendKey | undefined;
   readonly applicationName: string;
+  /** The session's own, of its start; 0 for none. */
+  readonly statementTimeoutMs: number;
   readonly now: () => number;
   /** On the pool's clock. */
   readonly openedAt: number;
@@ -40,6 +42,8 @@ export interface Connection {
   readonly backendKey: BackendKey | undefined;
   readonly openedAt: number;
   readonly expiresAt: number;
+  /** The session's own, of its start; 0 for none. */
+  readonly statementTimeoutMs: number;
   /** Since when it lies idle, on the pool's clock; kept by the pool. */
   idleSince: number;
   /** Its `application_name`, as last set through here. */
@@ -177,6 +181,7 @@ export function wrapClient(options: ConnectionOptions): Connection {
     backendKey: options.backendKey,
     openedAt: options.openedAt,
     expiresAt: options.expiresAt,
+    statementTimeoutMs: options.statementTimeoutMs,
     idleSince: 0,
     applicationName: options.applicationName,
     dirty: false,

@@ -4,6 +4,7 @@ import type { Breaker } from "./breaker.ts";
 import type { AdminPasswords } from "./instance-access.ts";
 import type { Pauses } from "./pauses.ts";
 import type { Pool, PoolCounts } from "./pool.ts";
+import type { PoolSettings } from "./pool-settings.ts";
 import type { PoolStats } from "./pool-stats.ts";
 
 /** `idle` holds nothing and nobody waits; `pausing` and `draining` still wait for connections that are lent. */
@@ -56,12 +57,18 @@ export interface ConsoleOptions {
   readonly pauses: Pauses;
   readonly breakers: () => Iterable<{ readonly key: string; readonly breaker: Breaker }>;
   readonly passwords: AdminPasswords;
-  readonly size: number;
+  readonly settings: Pick<PoolSettings, "size">;
 }
 
 const nothing: PoolCounts = { size: 0, lent: 0, idle: 0, connecting: 0, waiting: 0 };
 
-export function createConsole({ entries, pauses, breakers, passwords, size }: ConsoleOptions): PoolConsole {
+export function createConsole({
+  entries,
+  pauses,
+  breakers,
+  passwords,
+  settings,
+}: ConsoleOptions): PoolConsole {
   function* entriesOf(scope: Scope): Generator<ConsoleEntry> {
     for (const entry of entries()) if (covers(scope, entry.target)) yield entry;
   }
@@ -86,7 +93,7 @@ export function createConsole({ entries, pauses, breakers, passwords, size }: Co
       state: stateOf(entry),
       counts,
       longestWaitMs: entry.pool?.longestWaitMs() ?? 0,
-      overflow: Math.max(0, counts.size - size),
+      overflow: Math.max(0, counts.size - settings.size),
       stats: { ...entry.stats },
     };
   }

@@ -23,7 +23,7 @@ export interface Entries {
 }
 
 export interface EntriesOptions {
-  readonly most: number;
+  readonly most: () => number;
   /** It is to close its pool. */
   readonly onEvicted: (pool: Pool) => void;
 }
@@ -32,7 +32,7 @@ export function createEntries({ most, onEvicted }: EntriesOptions): Entries {
   const entries = new Map<string, Entry>();
 
   function makeRoom(): void {
-    if (entries.size < most) return;
+    if (entries.size < most()) return;
     const entry = findLeastUsed(entries.values());
     if (entry === undefined) {
       throw new ServiceError("unavailable", "Too many databases are in use at the same time.", {

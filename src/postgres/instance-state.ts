@@ -13,6 +13,8 @@ export interface InstanceState {
   /** Connections that lie idle since before this moment may have died unnoticed. */
   suspectBefore: number;
   limitReadAt: number | undefined;
+  /** What the server has for all, when it was last asked. */
+  free: number | undefined;
   /** It is treated as smaller for now, because it had no connection to spare. */
   cap: Cap | undefined;
 }
@@ -49,6 +51,7 @@ export function createInstanceState(key: string, settings: PoolSettings, clock: 
     pools: 0,
     suspectBefore: Number.NEGATIVE_INFINITY,
     limitReadAt: undefined,
+    free: undefined,
     cap: undefined,
   };
 }
@@ -67,14 +70,19 @@ export function readLimitIfDue(
   state.limitReadAt = now;
   connection.housekeep<{ free: number }>(freeConnections).then(
     ({ rows }) => {
-      const free = rows[0]?.free;
-      if (free !== undefined)
-        budget.setLimit(state.key, deriveLimit(free, settings.cloudRunMaxInstances ?? 1));
+      state.free = rows[0]?.free;
+      applyLimit(state, budget, settings);
     },
     () => {
       state.limitReadAt = undefined;
     },
   );
+}
+
+/** The limit that was set, or the one that follows from what the server has. */
+export function applyLimit({ key, free }: InstanceState, budget: Budget, settings: PoolSettings): void {
+  const isDerived = settings.instanceLimit === undefined && free !== undefined;
+  budget.setLimit(key, isDerived ? deriveLimit(free, settings.cloudRunMaxInstances ?? 1) : undefined);
 }
 
 /** https://www.postgresql.org/docs/current/runtime-config-connection.html; reserved_connections is of 16. */

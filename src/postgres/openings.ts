@@ -17,6 +17,8 @@ export interface OpeningsOptions {
   readonly breaker: Breaker;
   readonly waiters: Waiters;
   readonly open: (request: Omit<OpenRequest, "signal">) => Promise<Opened>;
+  /** How many connections the pool may have at present. */
+  readonly most: () => number;
   /** The pool's connections, without those that close. */
   readonly live: () => number;
   /** The pool's connections, with those that close. */
@@ -86,8 +88,7 @@ export function createOpenings(options: OpeningsOptions): Openings {
     match() {
       while (wishes.length > 0 && connecting + wishes.length > waiters.size) wishes.pop()?.();
       if (!mayOpen()) return;
-      const most = settings.size + settings.maxOverflow + (waiters.healthChecks > 0 ? 1 : 0);
-      while (held() + connecting + wishes.length < most) {
+      while (held() + connecting + wishes.length < options.most()) {
         const waiter = waiters.at(connecting + wishes.length);
         if (waiter === undefined) return;
         if (budget.take(instance, waiter.healthCheck)) start();

@@ -72,6 +72,8 @@ export interface Pool {
   idleSince(): number | undefined;
   /** Closes the connection that lies idle for longest. */
   closeOldestIdle(): void;
+  /** The settings are others now: closes what is above the size, and opens what is waited for. */
+  resized(): void;
   /** Closes what is too old or too much, and opens what is missing. To be called now and then. */
   tidy(): void;
   /** Refuses those who wait and may not any more, and for whom no connection is being opened. */
@@ -95,7 +97,6 @@ const defaultCheckAfterIdleMs = 30_000;
 
 export function createPool(options: PoolOptions): Pool {
   const { target, instance, settings, clock, budget, breaker } = options;
-  const checkAfterIdleMs = settings.checkAfterIdleMs ?? defaultCheckAfterIdleMs;
   const waiters = createWaiters(clock, () => {
     openings.match();
     tellIfEmpty(true);
@@ -110,9 +111,11 @@ export function createPool(options: PoolOptions): Pool {
   const whenQuiet: (() => void)[] = [];
 
   const live = () => members.live;
+  const mostLive = () => settings.size + settings.maxOverflow + (waiters.healthChecks > 0 ? 1 : 0);
   const openings = createOpenings({
     ...{ target, instance, settings, clock, budget, breaker, waiters, open: options.open },
     live,
+    most: mostLive,
     held: () => members.size,
     paused: () => paused,
     onOpened: join,
@@ -125,6 +128,7 @@ export function createPool(options: PoolOptions): Pool {
     lastUsedAt = clock.now();
     const connection = members.lendIdle();
     if (connection === undefined) return wait(borrower, settings.connectionTimeoutMs);
+    const { checkAfterIdleMs = defaultCheckAfterIdleMs } = settings;
     const isFresh =
       lastUsedAt - connection.idleSince < checkAfterIdleMs && connection.idleSince >= options.suspectBefore();
     return isFresh ? connection : check(connection, borrower);
@@ -209,7 +213,12 @@ export function createPool(options: PoolOptions): Pool {
   function place(connection: Connection): void {
     if (connection.broken() || !members.isLive(connection)) return;
     const now = clock.now();
-    const isOver = closed !== undefined || paused || isStale(connection) || connection.expiresAt <= now;
+    const isOver =
+      live() > mostLive() ||
+      closed !== undefined ||
+      paused ||
+      isStale(connection) ||
+      connection.expiresAt <= now;
     if (isOver || budget.exceeded(instance)) {
       members.retire(connection);
       return;
@@ -335,6 +344,11 @@ export function createPool(options: PoolOptions): Pool {
     },
     idleSince: members.idleSince,
     closeOldestIdle: members.retireOldestIdle,
+    resized() {
+      members.retireIdle(() => live() > mostLive() || budget.exceeded(instance));
+      openings.match();
+      openings.fill();
+    },
     tidy,
     refuseWaiters,
     close(error) {

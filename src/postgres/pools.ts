@@ -7,6 +7,7 @@ import { createConsole } from "./console.ts";
 import { createEntries, type Entry } from "./entries.ts";
 import type { AdminPasswords, InstanceAccess } from "./instance-access.ts";
 import {
+  applyLimit,
   capForNow,
   createInstanceState,
   type InstanceState,
@@ -33,6 +34,8 @@ export interface PoolsOptions {
 }
 
 export interface ClosablePools extends Pools {
+  /** Other settings from now on, for all pools; no request fails by it. A connection keeps its session's timeouts. */
+  applySettings(settings: PoolSettings): void;
   /**
    * From now on nobody waits for a connection (`unavailable`, details.reason `shutting_down`) but requests that had one
    * before, and so are in the middle of something, and those for whom one is being opened.
@@ -49,10 +52,20 @@ const defaultMaxPools = 1_000;
 const defaultTotalLimit = 500;
 const closeDeadlineMs = 6_000;
 const longestTidyIntervalMs = 1_000;
+const optionalSettings = [
+  "instanceLimit",
+  "cloudRunMaxInstances",
+  "maxPools",
+  "totalLimit",
+  "checkAfterIdleMs",
+  "unansweredGraceMs",
+] as const;
 
 /** Opens nothing: a database's pool comes with its first borrower. */
 export function createPools(options: PoolsOptions): ClosablePools {
-  const { settings, access, log } = options;
+  const { access, log } = options;
+  /** All parts read it where they need it, so that it can change. */
+  const settings: { -readonly [Name in keyof PoolSettings]: PoolSettings[Name] } = { ...options.settings };
   const clock = options.clock ?? systemClock;
   /** Taken out of use; their connections are on their way out. */
   const leaving = new Set<Pool>();
@@ -65,10 +78,13 @@ export function createPools(options: PoolsOptions): ClosablePools {
   const whenEmpty: (() => void)[] = [];
   let cancelTidy: (() => void) | undefined;
   const pauses = createPauses();
-  const entries = createEntries({ most: settings.maxPools ?? defaultMaxPools, onEvicted: evicted });
+  const entries = createEntries({
+    most: () => settings.maxPools ?? defaultMaxPools,
+    onEvicted: evicted,
+  });
   const budget = createBudget({
-    totalLimit: settings.totalLimit ?? defaultTotalLimit,
-    instanceLimit: settings.instanceLimit ?? settings.size + settings.maxOverflow + 1,
+    totalLimit: () => settings.totalLimit ?? defaultTotalLimit,
+    instanceLimit: () => settings.instanceLimit ?? settings.size + settings.maxOverflow + 1,
     reclaim: closeOldestIdle,
   });
 
@@ -230,8 +246,15 @@ export function createPools(options: PoolsOptions): ClosablePools {
     console: createConsole({
       entries: entries.all,
       breakers: () => instances.values(),
-      ...{ pauses, passwords: options.passwords, size: settings.size },
+      ...{ pauses, passwords: options.passwords, settings },
     }),
+    applySettings(next) {
+      for (const name of optionalSettings) delete settings[name];
+      Object.assign(settings, next);
+      for (const state of instances.values()) applyLimit(state, budget, settings);
+      budget.limitsChanged();
+      for (const pool of entries.pools()) pool.resized();
+    },
     stopWaiting() {
       waitsNoMore = true;
       for (const pool of everyPool()) pool.refuseWaiters();

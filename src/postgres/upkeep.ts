@@ -19,7 +19,8 @@ export function isDispensable(
 
 /** The server would have ended the statement by itself: the network has gone silent. */
 export function isUnanswered(connection: Connection, now: number, settings: PoolSettings): boolean {
-  const { statementTimeoutMs, unansweredGraceMs = defaultUnansweredGraceMs } = settings;
+  const { unansweredGraceMs = defaultUnansweredGraceMs } = settings;
+  const { statementTimeoutMs } = connection;
   const since = connection.unansweredSince();
   return (
     statementTimeoutMs > 0 && since !== undefined && now - since > statementTimeoutMs + unansweredGraceMs

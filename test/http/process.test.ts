@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { startServiceProcess } from "../support/service-process.ts";
 import { until } from "../support/until.ts";
@@ -50,6 +53,49 @@ describe("the process", { timeout: 60_000 }, () => {
         name,
       );
     assert.ok(!service.stderr().includes("hunter2"));
+  });
+
+  it("takes over settings that changed in their file on a reload, all of them or none", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "settings-"));
+    const path = join(directory, "pools.env");
+    await writeFile(path, "CONNECTION_POOL_SIZE=7");
+    await using service = startServiceProcess({ ...quick, SETTINGS_FILE: path, CONNECTION_POOL_SIZE: "3" });
+    const url = `http://127.0.0.1:${await service.port()}/pools/reload`;
+    const reload = async () => {
+      const headers = { "Content-Type": "application/json" };
+      const answer = await fetch(url, { method: "POST", headers, body: "{}" });
+      const body = (await answer.json()) as Record<string, unknown>;
+      return { status: answer.status, changed: body.settings_changed, details: Object(body.details) };
+    };
+    assert.equal(Object(service.log()[0]?.settings).CONNECTION_POOL_SIZE, "7");
+    assert.deepEqual((await reload()).changed, []);
+    await writeFile(path, "CONNECTION_POOL_SIZE=9\nBREAKER_RESET_TIMEOUT=5");
+    assert.deepEqual((await reload()).changed, [
+      { name: "CONNECTION_POOL_SIZE", from: "7", to: "9" },
+      { name: "BREAKER_RESET_TIMEOUT", from: "60", to: "5" },
+    ]);
+    await writeFile(path, "CONNECTION_POOL_SIZE=11\nBREAKER_RESET_TIMEOUT=hunter2hunter2");
+    const refused = await reload();
+    assert.deepEqual([refused.status, refused.details.reason], [409, "wrong_settings"]);
+    assert.deepEqual(
+      refused.details.faults.map(({ name }: { name: string }) => name),
+      ["BREAKER_RESET_TIMEOUT"],
+    );
+    assert.ok(!JSON.stringify(refused).includes("hunter"));
+    await rm(path);
+    assert.equal((await reload()).details.faults[0].name, "SETTINGS_FILE");
+    await writeFile(path, "");
+    assert.deepEqual((await reload()).changed, [
+      { name: "CONNECTION_POOL_SIZE", from: "9", to: "3" },
+      { name: "BREAKER_RESET_TIMEOUT", from: "5", to: "60" },
+    ]);
+    await rm(directory, { recursive: true });
+  });
+
+  it("refuses to start without the settings file that it is told of", async () => {
+    await using service = startServiceProcess({ ...quick, SETTINGS_FILE: "/nowhere/pools.env" });
+    assert.equal(await service.exited, 1);
+    assert.match(service.stderr(), /SETTINGS_FILE: expected a file that can be read, found ENOENT/);
   });
 
   it("says in the log which version starts, with which settings", async () => {

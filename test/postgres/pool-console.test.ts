@@ -6,7 +6,13 @@ import type { AdminPasswords } from "../../src/postgres/instance-access.ts";
 import type { PoolSettings } from "../../src/postgres/pool-settings.ts";
 import type { ClosablePools } from "../../src/postgres/pools.ts";
 import type { Session } from "../../src/postgres/session.ts";
-import { createTestPools, directPasswords, testInstance, testTarget } from "../support/pools.ts";
+import {
+  createTestPools,
+  directPasswords,
+  testInstance,
+  testPoolSettings,
+  testTarget,
+} from "../support/pools.ts";
 import { startRelay } from "../support/relay.ts";
 import { until } from "../support/until.ts";
 
@@ -336,6 +342,76 @@ describe("a reload", () => {
     expired.length = 0;
     await pools.console.reload("everything").done;
     assert.deepEqual(expired.sort(), ["other", "pg17"]);
+  });
+});
+
+describe("other settings", () => {
+  const few = { ...testPoolSettings, size: 2, maxOverflow: 0 };
+
+  it("let a pool grow at once: who waits gets a connection", async () => {
+    open(few);
+    const held = await Promise.all([hold(), hold()]);
+    const waiting = pidIn();
+    await until(() => pools.totals().waiting === 1);
+    pools.applySettings({ ...few, size: 3 });
+    assert.ok((await waiting) > 0);
+    for (const each of held) each.release();
+    await Promise.all(held.map((each) => each.done));
+    assert.deepEqual([pools.totals().size, pools.totals().limit], [3, 3]);
+  });
+
+  it("let a pool shrink: idle connections go now, lent ones when they come back, and nobody notices", async () => {
+    open({ ...few, size: 8 });
+    const load = startLoad(24);
+    const held = await Promise.all([hold(), hold(), hold()]);
+    await until(() => load.served() > 50 && pools.totals().size === 8);
+    pools.applySettings(few);
+    assert.ok((await held[0]?.session.query("SELECT 1"))?.rowCount);
+    for (const each of held) each.release();
+    await until(async () => (await countSessions()) <= 2);
+    const before = load.served();
+    await until(() => load.served() > before + 50);
+    assert.ok((await countSessions()) <= 2);
+    assert.deepEqual((await load.stop()).failures, []);
+    await until(() => pools.totals().idle === 2);
+  });
+
+  it("reach new sessions, and leave those that are there their own timeouts", async () => {
+    open({ ...few, statementTimeoutMs: 30_000 });
+    const running = sleepIn(orders, 0.8);
+    await until(() => pools.totals().checkedOut === 1);
+    pools.applySettings({ ...few, statementTimeoutMs: 100, unansweredGraceMs: 50 });
+    await pools.console.drain("everything").done;
+    await running;
+    await assert.rejects(sleepIn(orders, 5), { code: "57014" });
+  });
+
+  it("set the budget, and derive it again when it is no longer set", async () => {
+    open({ ...few, instanceLimit: 20 });
+    await pidIn();
+    pools.applySettings({ ...few, instanceLimit: 1 });
+    assert.equal(pools.totals().limit, 1);
+    const [first, second] = [await hold(), pidIn(billing)];
+    await until(() => pools.totals().waiting === 1);
+    pools.applySettings({ ...few, instanceLimit: 5 });
+    assert.ok((await second) > 0);
+    first.release();
+    await first.done;
+    pools.applySettings({ ...few, cloudRunMaxInstances: 1_000, size: 50 });
+    await pools.console.drain("everything").done;
+    await pidIn();
+    await until(() => pools.totals().limit === 1);
+  });
+
+  it("reach a breaker that is there", async () => {
+    const passwords = { ...directPasswords({ pg17: server }), read: async () => "not the password" };
+    open({ ...few, breakerThreshold: 50, retryAttempts: 1 }, passwords);
+    await rejection(pidIn());
+    pools.applySettings({ ...few, breakerThreshold: 2, retryAttempts: 1 });
+    pools.console.reload("everything");
+    for (let i = 0; i < 2; i++) await rejection(pidIn());
+    const error = await rejection(pidIn());
+    assert.equal(error.details.reason, "breaker_open");
   });
 });
 

@@ -13,8 +13,8 @@ function makeBudget({ totalLimit = 100, instanceLimit = 3, idle = {} }: Setup = 
   const reclaimed: string[] = [];
   const granted: string[] = [];
   const budget = createBudget({
-    totalLimit,
-    instanceLimit,
+    totalLimit: () => totalLimit,
+    instanceLimit: () => instanceLimit,
     reclaim(instance) {
       const from = instance ?? Object.keys(idle).find((name) => (idle[name] ?? 0) > 0);
       if (from === undefined || (idle[from] ?? 0) === 0) return false;

@@ -58,6 +58,15 @@ describe("the configuration", () => {
     assert.equal(config.operations.healthCheckTimeoutMs, 30_000);
   });
 
+  it("lets the settings file win over the environment", () => {
+    const file =
+      "\uFEFF# pools\r\nCONNECTION_POOL_SIZE = 25\r\n\nexport STATEMENT_TIMEOUT='7.5'\nMAX_POOLS=\n";
+    const config = parseConfig({ CONNECTION_POOL_SIZE: "3", CONNECTION_POOL_MAX_OVERFLOW: "4" }, file);
+    const { size, maxOverflow, statementTimeoutMs, maxPools } = config.pools;
+    assert.deepEqual([size, maxOverflow, statementTimeoutMs, maxPools], [25, 4, 7_500, 5_000]);
+    assert.equal(config.settings.CONNECTION_POOL_SIZE, "25");
+  });
+
   it("says that API_WORKERS has no meaning, when it was set", () => {
     assert.deepEqual(parseConfig({}).notes, []);
     assert.match(parseConfig({ API_WORKERS: "4" }).notes.join(), /API_WORKERS/);
@@ -148,6 +157,28 @@ describe("wrong settings", () => {
     assert.match(faults.CONNECTION_TIMEOUT ?? "", /number of seconds.*"30s"/);
     assert.match(faults.LOG_LEVEL ?? "", /DEBUG, INFO, WARNING.*"LOUD"/);
     assert.match(faults.ALLOWED_REGIONS ?? "", /"Europe"/);
+  });
+
+  it("of the settings file are reported with those of the environment, by line, and repeat nothing of it", () => {
+    const file =
+      "PORT=1\nCONNECTION_POOL_SIZE=0\nhunter2 is the password\nMAX_POOLS=1\nMAX_POOLS=2\nhunter3=1";
+    let faults: readonly { name: string; problem: string }[] = [];
+    try {
+      parseConfig({ PORT: "http" }, file);
+    } catch (error) {
+      assert.ok(error instanceof ConfigError);
+      faults = error.faults;
+    }
+    const lines = faults.filter(({ name }) => name === "SETTINGS_FILE").map(({ problem }) => problem);
+    assert.match(lines[0] ?? "", /^line 1 sets PORT, which is not one of CONNECTION_POOL_SIZE, /);
+    assert.deepEqual(lines.slice(1), [
+      "line 3 is not of the form NAME=VALUE",
+      "line 5 sets MAX_POOLS for a second time",
+      "line 6 is not of the form NAME=VALUE",
+    ]);
+    const others = faults.map(({ name }) => name).filter((name) => name !== "SETTINGS_FILE");
+    assert.deepEqual(others.sort(), ["CONNECTION_POOL_SIZE", "PORT"]);
+    assert.ok(!JSON.stringify(faults).includes("hunter"));
   });
 
   it("are not repeated where they could be a secret", () => {

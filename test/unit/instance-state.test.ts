@@ -7,7 +7,11 @@ import { testPoolSettings } from "../support/pools.ts";
 
 function makeCapped(open: number, instanceLimit: number) {
   const clock = createFakeClock();
-  const budget = createBudget({ totalLimit: 100, instanceLimit, reclaim: () => false });
+  const budget = createBudget({
+    totalLimit: () => 100,
+    instanceLimit: () => instanceLimit,
+    reclaim: () => false,
+  });
   for (let i = 0; i < open; i++) {
     assert.ok(budget.take("db", true));
     budget.connected("db");

@@ -61,7 +61,10 @@ export function poolHandlers({ context, operations, allowedRegions }: HandlerCon
     async reloadPools(input, call) {
       const command = parseCommand(input);
       const result = await operations.reloadPools(context, call, command);
-      return commandAnswer(command.scope, result, ["Reloaded", "Reloading"]);
+      return {
+        ...commandAnswer(command.scope, result, ["Reloaded", "Reloading"]),
+        settings_changed: result.settings.map(({ name, from, to }) => ({ name, from, to })),
+      };
     },
 
     async killPools(input, call) {
