@@ -36,7 +36,7 @@ export function createRawPool({ postgres, poolSize, applicationName }: Contestan
 }
 
 /** A raw pool or client in the shape of a session, so that all contestants run the service's own statements. */
-export function asSession(client: pg.Pool | pg.ClientBase): Session {
+export function asSession(client: pg.Pool | pg.ClientBase, as: "named" | "text" = "named"): Session {
   return {
     versionNum: 170_000,
     user: adminUser,
@@ -46,7 +46,7 @@ export function asSession(client: pg.Pool | pg.ClientBase): Session {
       values?: readonly unknown[],
       options?: { readonly name?: string },
     ) {
-      const name = options?.name;
+      const name = as === "named" ? options?.name : undefined;
       const { rows, rowCount } = await client.query<Row & pg.QueryResultRow>({
         text,
         ...(values === undefined ? {} : { values: [...values] }),

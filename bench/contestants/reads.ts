@@ -6,9 +6,15 @@ import { asSession, targetFields } from "./contestant.ts";
 
 export type ReadName = "schemas" | "health";
 
-/** The queries of the two operations that are measured, on a raw pool, each with an answer such as the service's. */
-export function createReads(pool: pg.Pool): Record<ReadName, () => Promise<object>> {
-  const session = asSession(pool);
+/**
+ * The queries of the two operations that are measured, on a raw pool, each with an answer such as the service's; by
+ * name, as prepared statements, unless they are to be sent as text.
+ */
+export function createReads(
+  pool: pg.Pool,
+  as: "named" | "text" = "named",
+): Record<ReadName, () => Promise<object>> {
+  const session = asSession(pool, as);
   return {
     async schemas() {
       const schemas = await readSchemaNames(session);
@@ -17,7 +23,7 @@ export function createReads(pool: pg.Pool): Record<ReadName, () => Promise<objec
     async health() {
       const client = await pool.connect();
       try {
-        const inside = asSession(client);
+        const inside = asSession(client, as);
         await client.query("BEGIN READ ONLY");
         await client.query("SET LOCAL statement_timeout = 30000");
         const reading = await readDatabaseHealth(inside, healthLimits);

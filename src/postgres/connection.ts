@@ -1,6 +1,7 @@
 import pg from "pg";
 import type { Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
+import { arePlain, createNamedQuery, type Shapes } from "./named-query.ts";
 import type { Notice, Rows } from "./session.ts";
 import { sessionEnded, sqlstate, sqlstateOf } from "./sqlstate.ts";
 
@@ -85,9 +86,11 @@ export interface Connection {
 
 interface Statement {
   readonly text: string;
-  values?: unknown[] | undefined;
+  values?: readonly unknown[] | undefined;
   name?: string | undefined;
 }
+
+type Answered = (error: Error | null, rows: unknown[], rowCount: number) => void;
 
 /** Gathers the notices of one statement; they come before its answer. */
 interface Collector {
@@ -101,6 +104,7 @@ export function wrapClient(options: ConnectionOptions): Connection {
   const { client } = options;
   const collectors: Collector[] = [];
   const names = new Set<string>();
+  const shapes: Shapes = new Map();
   let housekeeping = 0;
   let heardAt = options.openedAt;
   /** After an error the server's ReadyForQuery is still to come, and with it the transaction's true state. */
@@ -158,19 +162,31 @@ export function wrapClient(options: ConnectionOptions): Connection {
       if (collectors.length === 0) heardAt = options.now();
       collectors.push(collector);
       if (isHousekeeping) housekeeping += 1;
-      if (statement.name !== undefined) names.add(statement.name);
-      const query = new pg.Query<Row>(statement, (error, result) => {
+      const answered = (error: Error | null, rows: unknown[], rowCount: number): void => {
         if (collectors[0] === collector) collectors.shift();
         else collectors.splice(collectors.indexOf(collector), 1);
         if (collectors.length > 0) heardAt = options.now();
         if (isHousekeeping) housekeeping -= 1;
-        awaitsReady ||= sqlstateOf(error) !== undefined;
+        awaitsReady ||= error !== null && sqlstateOf(error) !== undefined;
         tellIfSettled();
-        if (error) return reject(asQueryError(error));
-        const { rows, rowCount } = Array.isArray(result) ? result[result.length - 1] : result;
-        resolve({ rows, rowCount: rowCount ?? 0, notices: collector.notices ?? noNotices });
-      });
-      client.query(query);
+        if (error !== null) reject(asQueryError(error));
+        else resolve({ rows: rows as Row[], rowCount, notices: collector.notices ?? noNotices });
+      };
+      client.query(queryOf(statement, answered));
+    });
+  }
+
+  function queryOf({ text, values = [], name }: Statement, answered: Answered): pg.Query {
+    if (name !== undefined) {
+      names.add(name);
+      if (arePlain(values))
+        return createNamedQuery({ name, text, values, client, shapes, callback: answered });
+    }
+    const config = { text, values: values as unknown[], ...(name === undefined ? {} : { name }) };
+    return new pg.Query(config, (error, result) => {
+      if (error) return answered(error, [], 0);
+      const { rows, rowCount } = Array.isArray(result) ? result[result.length - 1] : result;
+      answered(null, rows, rowCount ?? 0);
     });
   }
 
@@ -195,13 +211,14 @@ export function wrapClient(options: ConnectionOptions): Connection {
     broken: () => failure !== undefined,
     inTransaction: () => client.getTransactionStatus() !== "I",
     preparedStatements: () => names.size,
-    query: (text, values, name) => send({ text, values: values as unknown[] | undefined, name }, false),
+    query: (text, values, name) => send({ text, values, name }, false),
     housekeep: (text) => send({ text }, true),
     wasDiscarded() {
       const known: pg.Connection & Partial<PreparedStatements> = client.connection;
       known.parsedStatements = {};
       known.submittedNamedStatements = {};
       names.clear();
+      shapes.clear();
       connection.dirty = false;
       connection.applicationName = options.applicationName;
     },
