@@ -6,7 +6,8 @@ import { crc32c } from "./crc32c.ts";
 import { stopping, withDeadline } from "./deadline.ts";
 import { grpcStatus, readGrpcStatus } from "./grpc-status.ts";
 import { readSecretError, type SecretPlace, secretTimeout, unavailable } from "./secret-errors.ts";
-import { createSecretVersions, type SecretVersion, type SecretVersionsOptions } from "./secret-versions.ts";
+import type { SecretVersionsOptions } from "./secret-clients.ts";
+import { createSecretVersions, type SecretVersion } from "./secret-versions.ts";
 
 export interface AdminPasswordsOptions extends SecretVersionsOptions {
   /** Where the secrets are; without it, in the instance's own project. */

@@ -1,3 +1,4 @@
+import { listAccounts } from "../operations/accounts.ts";
 import { cleanupUser } from "../operations/cleanup.ts";
 import { readDrift } from "../operations/drift.ts";
 import { explainPrivilege } from "../operations/explain.ts";
@@ -33,6 +34,7 @@ export const realOperations = {
   grantInheritance,
   initializeRoles,
   killPools,
+  listAccounts,
   listHistory,
   listPools,
   listRoles,

@@ -1,5 +1,6 @@
 import type { Log } from "../log.ts";
 import type { Pools } from "../postgres/session.ts";
+import type { CloudServices } from "./cloud-services.ts";
 import type { Registry } from "./registry.ts";
 import type { SharedReads } from "./shared-reads.ts";
 import type { TemplateStore } from "./template-store.ts";
@@ -18,6 +19,8 @@ export interface Context {
   readonly reloadSettings?: () => Promise<readonly ChangedSetting[]>;
   /** Absent: each request has a query of its own. */
   readonly sharedReads?: SharedReads;
+  /** For operations on users; absent where there are none. */
+  readonly cloud?: CloudServices;
 }
 
 export interface OperationSettings {

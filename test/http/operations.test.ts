@@ -73,6 +73,7 @@ const answers: Readonly<Record<string, object>> = {
   },
   revokeRole: { ...target, role_name: "orders_app_reader", changed: false },
   listUsers: { ...target, schema_name: "app", system_users_excluded: ["cloudsqladmin", "postgres"] },
+  listAccounts: { ...target, message: "Found 1 user" },
   listRoles: { ...target, schema_name: null, roles: ["orders_app_reader", "orders_app_writer"] },
   readDrift: { ...target, schema_name: "app", schemas: ["app"], in_sync: false, warnings: [] },
   explainPrivilege: {

@@ -180,6 +180,17 @@ export const pretendedOperations: Operations = {
     ],
     systemUsersExcluded: ["cloudsqladmin", "postgres"],
   }),
+  listAccounts: async () => [
+    {
+      username: "alice@example.com",
+      type: "iam_user",
+      status: "active",
+      memberships: [{ database: "orders", roles: ["orders_app_reader"] }],
+      otherRoles: [],
+      sessions: 1,
+      lastActivity: new Date("2026-11-21T09:30:00.000Z"),
+    },
+  ],
   listRoles: async () => ["orders_app_reader", "orders_app_writer"],
   readDrift: async () => ({
     schemas: ["app"],

@@ -64,6 +64,7 @@ test("the types know every operation of the contract", () => {
     grantPostgresInheritance: true,
     initializeRoles: true,
     killPools: true,
+    listAccounts: true,
     listHistory: true,
     listPools: true,
     listRoles: true,

@@ -1,4 +1,5 @@
 import type { Handlers } from "../typed.ts";
+import { accountHandlers } from "./accounts.ts";
 import { contractHandlers } from "./contract.ts";
 import { driftHandlers } from "./drift.ts";
 import { explainHandlers } from "./explain.ts";
@@ -14,6 +15,7 @@ import { userHandlers } from "./users.ts";
 /** A handler for each operation of the contract. */
 export function createHandlers(handlerContext: HandlerContext): Handlers {
   return {
+    ...accountHandlers(handlerContext),
     ...contractHandlers(handlerContext),
     ...explainHandlers(handlerContext),
     ...driftHandlers(handlerContext),
