@@ -70,6 +70,7 @@ export function parseConfig(environment: Environment, settingsFile = "") {
       cors: { origins: values.CORS_ORIGINS, methods: values.CORS_METHODS, headers: values.CORS_HEADERS },
     },
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT,
+    operationWaitMs: values.OPERATION_WAIT,
     operations: {
       adminUser: values.DB_ADMIN_USER,
       validateIamUsers: values.VALIDATE_IAM_USERS,

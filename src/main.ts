@@ -1,12 +1,10 @@
 import type { AddressInfo } from "node:net";
 import { type Config, ConfigError, readConfig, readConfigAgain } from "./config.ts";
 import { installCrashGuards } from "./crash-guards.ts";
+import { createCloudServices } from "./google/cloud-services.ts";
 import { createInstanceAccess } from "./google/connector.ts";
-import { createOperationStore } from "./google/operation-store.ts";
 import { createRegistry } from "./google/registry.ts";
 import { createAdminPasswords } from "./google/secrets.ts";
-import { createSqlAdminUsers } from "./google/sql-admin.ts";
-import { createUserPasswords } from "./google/user-passwords.ts";
 import { createHttpServer } from "./http/app.ts";
 import { createLog, type Log } from "./log.ts";
 import { createSharedReads } from "./operations/shared-reads.ts";
@@ -49,9 +47,25 @@ async function createService(config: Config, log: Log) {
     readAgain: readConfigAgain,
     apply: pools.applySettings,
   });
+  const cloud = createCloudServices({
+    sqlAdminEndpoint: config.sqlAdmin.endpoint,
+    secrets: {
+      endpoint: config.secrets.endpoint,
+      secretProject: config.secrets.project,
+      timeoutMs: config.secrets.timeoutMs,
+    },
+    firestore: {
+      projectId: config.registry.project,
+      database: config.registry.database,
+      collection: config.registry.collection,
+      emulatorHost: config.registry.emulatorHost,
+    },
+    patienceMs: config.operationWaitMs,
+    log,
+  });
   const server = await createHttpServer({
     context: {
-      ...{ pools, registry, reloadSettings, settings: config.operations },
+      ...{ pools, registry, reloadSettings, settings: config.operations, cloud },
       ...(config.sharedReads ? { sharedReads: createSharedReads() } : {}),
     },
     settings: config.http,
@@ -66,8 +80,11 @@ async function createService(config: Config, log: Log) {
     log,
     timeoutMs: config.shutdownTimeoutMs,
     refuseWaiting: pools.stopWaiting,
-    closePools: (deadlineMs) => pools.close({ deadlineMs }),
-    closeRest: [access.close, passwords.close, registry.close],
+    closePools: (deadlineMs) => {
+      cloud.stop();
+      return pools.close({ deadlineMs });
+    },
+    closeRest: [access.close, passwords.close, registry.close, cloud.close],
   });
   return { server, shutdown };
 }

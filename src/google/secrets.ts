@@ -5,8 +5,8 @@ import type { AdminPasswords } from "../postgres/instance-access.ts";
 import { crc32c } from "./crc32c.ts";
 import { stopping, withDeadline } from "./deadline.ts";
 import { grpcStatus, readGrpcStatus } from "./grpc-status.ts";
-import { readSecretError, type SecretPlace, secretTimeout, unavailable } from "./secret-errors.ts";
 import type { SecretVersionsOptions } from "./secret-clients.ts";
+import { readSecretError, type SecretPlace, secretTimeout, unavailable } from "./secret-errors.ts";
 import { createSecretVersions, type SecretVersion } from "./secret-versions.ts";
 
 export interface AdminPasswordsOptions extends SecretVersionsOptions {

@@ -56,6 +56,9 @@ export function readAdminError(cause: unknown, instance: Instance, action: strin
       retryAfterS: 10,
     });
   }
+  if (status === 404 && (reason === "userDoesNotExist" || reason === "userNotFound")) {
+    return notFound("user", `Cloud SQL has no such user on ${name}.`);
+  }
   if (status === 404) {
     return notFound("instance", `There is no instance ${name}.`, { instance_name: instance.instance });
   }
@@ -71,11 +74,15 @@ export function readAdminError(cause: unknown, instance: Instance, action: strin
       details,
     });
   }
-  return new ServiceError("unavailable", `The Cloud SQL Admin API could not be asked for ${action} on ${name}.`, {
-    cause,
-    details,
-    retryAfterS: status === 429 ? 30 : 5,
-  });
+  return new ServiceError(
+    "unavailable",
+    `The Cloud SQL Admin API could not be asked for ${action} on ${name}.`,
+    {
+      cause,
+      details,
+      retryAfterS: status === 429 ? 30 : 5,
+    },
+  );
 }
 
 function isTimeout(error: unknown): boolean {

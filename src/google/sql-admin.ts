@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AccountType, accountTypes, cloudUserTypes } from "../domain/account.ts";
 import { type Instance, instanceKey } from "../domain/target.ts";
+import { ServiceError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { CloudOperation, CloudUse, CloudUser, CloudUsers } from "../operations/cloud-users.ts";
 import { stopping } from "./deadline.ts";
@@ -123,7 +124,12 @@ export function createSqlAdminUsers(options: SqlAdminOptions): SqlAdminUsers {
 
   return {
     async list(instance, use) {
-      const call = { instance, action: "users.list", method: "GET", path: ofInstance(instance, "users") } as const;
+      const call = {
+        instance,
+        action: "users.list",
+        method: "GET",
+        path: ofInstance(instance, "users"),
+      } as const;
       return parseUsers(await request(call, use));
     },
     insert(instance, { name, type }, use) {
@@ -155,9 +161,7 @@ export function createSqlAdminUsers(options: SqlAdminOptions): SqlAdminUsers {
 }
 
 function isMissingUser(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined;
-  const { status, reason } = readAdminFailure(cause);
-  return status === 404 && (reason === "userDoesNotExist" || reason === "userNotFound");
+  return error instanceof ServiceError && error.kind === "not_found" && error.details.resource === "user";
 }
 
 /** undefined for a type that this service does not know; a user without a type is a built-in one. */

@@ -75,9 +75,13 @@ export function createUserPasswords(options: UserPasswordsOptions): SecretUserPa
       client.getSecret({ name }, callOptions),
     );
     if (present.labels?.["cloudsql-user"] === labels["cloudsql-user"]) return name;
-    throw new ServiceError("conflict", `The secret ${name} exists and is not this user's; nothing was written.`, {
-      details: { secret: name },
-    });
+    throw new ServiceError(
+      "conflict",
+      `The secret ${name} exists and is not this user's; nothing was written.`,
+      {
+        details: { secret: name },
+      },
+    );
   }
 
   async function add(place: Place, password: string, deadline: number): Promise<string> {
@@ -149,6 +153,9 @@ function readWriteError(cause: unknown, place: SecretPlace): unknown {
     case grpcStatus.deadlineExceeded:
       return secretTimeout(place, cause);
     default:
-      return unavailable(place, `Secret Manager could not store the secret ${name}.`, { cause, retryAfterS: 5 });
+      return unavailable(place, `Secret Manager could not store the secret ${name}.`, {
+        cause,
+        retryAfterS: 5,
+      });
   }
 }

@@ -433,6 +433,30 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/users/list": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * The users of an instance
+         * @description What the Cloud SQL Admin API lists, joined with PostgreSQL's roles: what kind of user each is, whether it can
+         *     log in, the managed roles that it holds in every database of the instance, and what is known of its sessions.
+         *     A user that only one side knows is named with the side that misses it. System users and the service's own admin
+         *     are left out. PostgreSQL keeps nothing of sessions that have ended: `last_activity` is `null` without a session.
+         *     The members of an IAM group are no users before their first login.
+         */
+        readonly post: operations["listAccounts"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/pools": {
         readonly parameters: {
             readonly query?: never;
@@ -800,6 +824,39 @@ export interface components {
             readonly optional: boolean;
             /** @description It takes away a privilege, a membership or an object. */
             readonly destructive: boolean;
+        };
+        readonly AccountList: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            readonly users: readonly components["schemas"]["Account"][];
+        };
+        /**
+         * @description What kind of user it is; `unknown` for a kind of Cloud SQL that this service does not know.
+         * @enum {string}
+         */
+        readonly AccountType: "iam_user" | "iam_service_account" | "iam_group" | "built_in" | "unknown";
+        readonly Account: {
+            /** @description The name in PostgreSQL. */
+            readonly username: string;
+            readonly user_type: components["schemas"]["AccountType"];
+            /**
+             * @description `cannot_login`: PostgreSQL does not let it log in. `missing_in_postgresql`: Cloud SQL lists it, and there is
+             *     no such role. `missing_in_cloud_sql`: a login that Cloud SQL does not list.
+             * @enum {string}
+             */
+            readonly status: "active" | "cannot_login" | "missing_in_postgresql" | "missing_in_cloud_sql";
+            /** @description The managed roles that it holds, directly or through others, by their database. */
+            readonly memberships: readonly {
+                readonly database_name: string;
+                readonly roles: readonly string[];
+            }[];
+            /** @description The other roles that it holds, but for cloudsqliamuser and its like. */
+            readonly other_roles: readonly string[];
+            /** @description Its sessions now, in all databases. */
+            readonly sessions: number;
+            /**
+             * Format: date-time
+             * @description The last thing known of the sessions that it has now; `null` when it has none, or the admin may not see it.
+             */
+            readonly last_activity: string | null;
         };
         /** @description Totals over all connection pools of this process. */
         readonly PoolTotals: {
@@ -2527,6 +2584,68 @@ export interface operations {
                      *     }
                      */
                     readonly "application/json": components["schemas"]["UserCleanedUp"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly listAccounts: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["TargetRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The users, sorted by name. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Found 1 user",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "users": [
+                     *         {
+                     *           "username": "alice@example.com",
+                     *           "user_type": "iam_user",
+                     *           "status": "active",
+                     *           "memberships": [
+                     *             {
+                     *               "database_name": "orders",
+                     *               "roles": [
+                     *                 "orders_app_reader"
+                     *               ]
+                     *             }
+                     *           ],
+                     *           "other_roles": [],
+                     *           "sessions": 1,
+                     *           "last_activity": "2026-11-21T09:30:00.000Z"
+                     *         }
+                     *       ],
+                     *       "execution_time_seconds": 0.0642
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["AccountList"];
                 };
             };
             readonly default: components["responses"]["Problem"];

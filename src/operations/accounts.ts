@@ -39,7 +39,11 @@ export interface AccountSources {
 }
 
 /** The instance's users: what the Cloud SQL Admin API lists, joined with PostgreSQL's roles; sorted by name. */
-export async function listAccounts(context: Context, call: Call, target: Target): Promise<readonly Account[]> {
+export async function listAccounts(
+  context: Context,
+  call: Call,
+  target: Target,
+): Promise<readonly Account[]> {
   return (await readAccounts(context, call, target)).accounts;
 }
 

@@ -84,3 +84,10 @@ export async function startRoleFleet(mode: Mode, wanted: readonly Major[] = majo
     },
   };
 }
+
+/** The server that an instance's name stands for. */
+export function roleServer(fleet: RoleFleet, { instance }: { readonly instance: string }): PostgresServer {
+  const major = majors.find((each) => `pg${each}` === instance);
+  if (major === undefined) throw new Error(`there is no instance ${instance}`);
+  return fleet.server(major);
+}

@@ -21,7 +21,14 @@ const forAll = ["errors.ts", "log.ts"];
 
 /** What a room may have from another one as a type only: the interfaces that it implements, or hands over. */
 const typesOnly: Readonly<Record<string, readonly string[]>> = {
-  google: ["operations/registry.ts", "postgres/instance-access.ts"],
+  google: [
+    "operations/cloud-services.ts",
+    "operations/cloud-users.ts",
+    "operations/operation-store.ts",
+    "operations/registry.ts",
+    "operations/user-passwords.ts",
+    "postgres/instance-access.ts",
+  ],
   http: ["postgres/session.ts"],
 };
 
