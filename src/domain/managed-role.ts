@@ -183,10 +183,10 @@ function isRoleMark(value: unknown): value is RoleMark {
 
 /** Whether two marks name the same place: same database, same schema (or both database-wide), same template, same kind. */
 export function samePlace(one: RoleMark, other: RoleMark): boolean {
-  return (
-    one.database === other.database &&
-    one.schema === other.schema &&
-    one.template === other.template &&
-    one.kind === other.kind
-  );
+  return placeKey(one) === placeKey(other);
+}
+
+/** The same for marks of the same place, and only for them. */
+export function placeKey(mark: Omit<RoleMark, "version">): string {
+  return JSON.stringify([mark.database, mark.schema, mark.template, mark.kind]);
 }

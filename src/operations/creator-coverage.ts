@@ -27,7 +27,7 @@ export async function planCreatorChange(
     const roles = managed.get(schema) ?? [];
     const defaults = await readDefaultPrivileges(
       session,
-      schema,
+      [schema],
       roles.map((one) => one.name),
     );
     const changes = creators.flatMap((creator) =>

@@ -2,9 +2,9 @@ import { standardTemplate } from "../domain/builtin-templates.ts";
 import { expandTemplate, type ManagedRole, parseRoleMark, roleMarkPrefix } from "../domain/managed-role.ts";
 import type { Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
-import { planTaking, readGrantable } from "../postgres/authority.ts";
+import { readGrantable, readTaking } from "../postgres/authority.ts";
 import { readRolesByComment } from "../postgres/role-catalog.ts";
-import { readSchema } from "../postgres/schema-catalog.ts";
+import { readSchemaRows } from "../postgres/schema-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
@@ -14,7 +14,7 @@ import type { RoleFinding } from "./role-finding.ts";
 import { assertOwnRole } from "./role-names.ts";
 import { planRoles } from "./role-plan.ts";
 import { readRenames, withRenames } from "./role-renames.ts";
-import { type RoleState, readRoleState } from "./role-state.ts";
+import { type RoleState, readRoleStates } from "./role-state.ts";
 import { findSchema } from "./schema-lookup.ts";
 
 /** One difference, with the SQL that the admin would run to end it, in order; empty when `detail` says why not. */
@@ -44,14 +44,12 @@ export async function readDrift(
   const decide = async (session: Session): Promise<Decision<DriftReport>> => {
     if (input.schema !== undefined) await findSchema(session, input.schema);
     const schemas = input.schema === undefined ? await readKnownSchemas(session, registry) : [input.schema];
-    const drift: DriftItem[] = [];
-    const warnings: string[] = [];
-    for (const schema of schemas) {
-      const found = await readSchemaDrift(session, schema, registry?.roles ?? []);
-      drift.push(...found.drift);
-      warnings.push(...found.warnings);
-    }
-    const result = { schemas, drift: distinct(drift), warnings: [...new Set(warnings)] };
+    const found = await readSchemasDrift(session, schemas, registry?.roles ?? []);
+    const result = {
+      schemas,
+      drift: distinct(found.drift),
+      warnings: [...new Set(found.warnings)],
+    };
     return { statements: [], warnings: [], result };
   };
   return (await planOnly(context, call, target, decide)).result;
@@ -73,36 +71,55 @@ async function readKnownSchemas(session: Session, registry: RegistryStatus | und
 
 type SchemaDrift = Omit<DriftReport, "schemas">;
 
-async function readSchemaDrift(
+/** In a number of queries that does not depend on how many schemas and roles there are. */
+async function readSchemasDrift(
   session: Session,
-  schema: string,
+  schemas: readonly string[],
   records: readonly RoleRecord[],
 ): Promise<SchemaDrift> {
-  if ((await readSchema(session, schema)) === undefined) return { drift: [goneSchema(schema)], warnings: [] };
+  const present = await readSchemaRows(session, schemas);
+  const gone = schemas.filter((schema) => !present.has(schema)).map(goneSchema);
   const major = Math.floor(session.versionNum / 10_000);
-  const roles = expandTemplate(standardTemplate, session.target.database, schema, major);
+  const wanted = new Map(
+    [...present.keys()]
+      .sort()
+      .map((schema) => [schema, expandTemplate(standardTemplate, session.target.database, schema, major)]),
+  );
+  if (wanted.size === 0) return { drift: gone, warnings: [] };
   const registered = new Map(records.map((record) => [record.name, record]));
-  const renames = await readRenames(session, roles);
+  const all = new Map([...wanted.values()].flat().map((role) => [role.name, role]));
+  const renames = await readRenames(session, [...all.values()]);
   return withRenames(session, renames, async () => {
-    const state = await readRoleState(session, schema, roles, new Set(registered.keys()));
-    const { blocked, reasons } = await findBlocked(session, roles, state);
-    const plan = planRoles(state, roles, (role) => !blocked.has(role.name));
-    const findings = [
-      ...renames,
-      ...blocked.values(),
-      ...plan.findings,
-      ...compareRegistry(state, roles, registered),
-    ];
-    const accepted = findings.filter(
-      (one) => one.limitOfInstance === true && registered.get(one.role ?? "")?.status === "degraded",
+    const states = await readRoleStates(session, wanted, new Set(registered.keys()));
+    const existing = [...states.values()].flatMap((state) => [...state.roles.keys()]);
+    const grantable = await readGrantable(session, existing);
+    const found = [...states.values()].flatMap((state) =>
+      compareSchema(state, wanted.get(state.schema) ?? [], registered),
     );
-    const drift: DriftItem[] = [];
-    for (const finding of findings) {
-      if (!accepted.includes(finding))
-        drift.push(await describeItem(session, finding, state, reasons.get(finding.role ?? "")));
-    }
-    return { drift, warnings: accepted.map((one) => one.detail) };
+    const findings = [...renames, ...found];
+    const accepted = new Set(
+      findings.filter(
+        (one) => one.limitOfInstance === true && registered.get(one.role ?? "")?.status === "degraded",
+      ),
+    );
+    const drift = await describeItems(
+      session,
+      findings.filter((finding) => !accepted.has(finding)),
+      new Map([...states.values()].flatMap((state) => [...state.authority])),
+      new Set(existing.filter((name) => !grantable.has(name))),
+    );
+    return { drift: [...gone, ...drift], warnings: [...accepted].map((one) => one.detail) };
   });
+}
+
+function compareSchema(
+  state: RoleState,
+  roles: readonly ManagedRole[],
+  registered: ReadonlyMap<string, RoleRecord>,
+): RoleFinding[] {
+  const blocked = findBlocked(roles, state);
+  const plan = planRoles(state, roles, (role) => !blocked.has(role.name));
+  return [...blocked.values(), ...plan.findings, ...compareRegistry(state, roles, registered)];
 }
 
 function goneSchema(schema: string): DriftItem {
@@ -111,15 +128,9 @@ function goneSchema(schema: string): DriftItem {
   return { kind: "missing", role: null, object: `schema ${schema}`, detail, repair: [] };
 }
 
-/** Roles that `force_update` refuses to touch: another's, superuser-like ones, and those that the admin does not administer. */
-async function findBlocked(
-  session: Session,
-  roles: readonly ManagedRole[],
-  state: RoleState,
-): Promise<{ blocked: Map<string, RoleFinding>; reasons: Map<string, string> }> {
+/** Roles that `force_update` refuses to touch: another's, and superuser-like ones. */
+function findBlocked(roles: readonly ManagedRole[], state: RoleState): Map<string, RoleFinding> {
   const blocked = new Map<string, RoleFinding>();
-  const reasons = new Map<string, string>();
-  const grantable = await readGrantable(session, [...state.roles.keys()]);
   for (const role of roles) {
     const row = state.roles.get(role.name);
     if (row === undefined) continue;
@@ -130,21 +141,28 @@ async function findBlocked(
       const about = { kind: "changed_definition", role: role.name, object: `role ${role.name}` } as const;
       blocked.set(role.name, { ...about, detail: error.message, statements: [] });
     }
-    if (!grantable.has(role.name)) reasons.set(role.name, `${session.user} does not administer ${role.name}`);
   }
-  return { blocked, reasons };
+  return blocked;
 }
 
-async function describeItem(
+/** `foreign`: roles that the admin does not administer; it can repair nothing of theirs. */
+async function describeItems(
   session: Session,
-  finding: RoleFinding,
-  state: RoleState,
-  because: string | undefined,
-): Promise<DriftItem> {
-  const { kind, role, object, detail, statements, actsFor = [] } = finding;
-  if (because !== undefined && statements.length > 0)
-    return { kind, role, object, detail: `${detail}; ${because}`, repair: [] };
-  const taken = await planTaking(session, actsFor, state.authority);
-  const all = statements.length === 0 ? [] : [...taken.take, ...statements, ...taken.giveBack];
-  return { kind, role, object, detail, repair: all.map((statement) => statement.preview) };
+  findings: readonly RoleFinding[],
+  authority: RoleState["authority"],
+  foreign: ReadonlySet<string>,
+): Promise<DriftItem[]> {
+  const actors = findings.flatMap((one) => one.actsFor ?? []);
+  const take = await readTaking(session, actors, authority);
+  return findings.map((finding) => {
+    const { kind, role, object, detail, statements, actsFor = [] } = finding;
+    if (statements.length === 0) return { kind, role, object, detail, repair: [] };
+    if (foreign.has(role ?? "")) {
+      const because = `${session.user} does not administer ${role}`;
+      return { kind, role, object, detail: `${detail}; ${because}`, repair: [] };
+    }
+    const taken = take(actsFor);
+    const all = [...taken.take, ...statements, ...taken.giveBack];
+    return { kind, role, object, detail, repair: all.map((statement) => statement.preview) };
+  });
 }

@@ -1,4 +1,4 @@
-import { type ManagedRole, parseRoleMark, roleMarkPrefix, samePlace } from "../domain/managed-role.ts";
+import { type ManagedRole, parseRoleMark, placeKey, roleMarkPrefix } from "../domain/managed-role.ts";
 import { readGrantable } from "../postgres/authority.ts";
 import { readRoles, readRolesByComment } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
@@ -11,9 +11,10 @@ import type { RoleFinding } from "./role-finding.ts";
  * transaction.
  */
 export async function readRenames(session: Session, wanted: readonly ManagedRole[]): Promise<RoleFinding[]> {
+  const byPlace = new Map(wanted.map((role) => [placeKey(role), role]));
   const marked = (await readRolesByComment(session, roleMarkPrefix)).flatMap((row) => {
     const mark = parseRoleMark(row.comment);
-    const role = mark === undefined ? undefined : wanted.find((one) => samePlace(mark, one));
+    const role = mark === undefined ? undefined : byPlace.get(placeKey(mark));
     return role === undefined || role.name === row.name ? [] : [{ name: row.name, role }];
   });
   if (marked.length === 0) return [];

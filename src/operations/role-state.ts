@@ -2,18 +2,18 @@ import type { ManagedRole } from "../domain/managed-role.ts";
 import type { ObjectType } from "../domain/role-template.ts";
 import { type Authority, readAuthority, readGrantable } from "../postgres/authority.ts";
 import { type AbsentColumn, readAbsentColumns } from "../postgres/column-gaps.ts";
+import { readCreators } from "../postgres/creators.ts";
 import { type ForeignGrant, readForeignGrants } from "../postgres/foreign-grants.ts";
 import { type Membership, type RoleRow, readMemberships, readRoles } from "../postgres/role-catalog.ts";
 import {
   type DefaultPrivilege,
   type ExtensionRelation,
   type PrivilegeGap,
-  readCreators,
   readDefaultPrivileges,
   readExtensionRelations,
   readObjectOwners,
   readPrivilegeGaps,
-  readSchema,
+  readSchemaRows,
 } from "../postgres/schema-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 
@@ -47,56 +47,117 @@ export interface RoleState {
   readonly grantable: ReadonlySet<string>;
 }
 
-/** Reads it, in a number of queries that does not grow with the schema. Needs an open transaction. */
+/** Reads it. Needs an open transaction. */
 export async function readRoleState(
   session: Session,
   schema: string,
   wanted: readonly ManagedRole[],
   registered: ReadonlySet<string>,
 ): Promise<RoleState> {
-  const names = wanted.map((role) => role.name);
-  const roles = await readRoles(session, names);
-  const memberships = await readMemberships(session, { members: names });
-  const gaps = await readPrivilegeGaps(session, schema, wanted);
-  const absentColumns = await readAbsentColumns(session, schema, wanted);
-  const foreignGrants = await readForeignGrants(session, schema, wanted);
-  const grantors = foreignGrants.map((grant) => grant.grantor);
+  const state = (await readRoleStates(session, new Map([[schema, wanted]]), registered)).get(schema);
+  if (state === undefined) throw new TypeError("the state of a schema that was asked for is missing");
+  return state;
+}
+
+/**
+ * Reads the state of many schemas, each with the roles that are wanted there, in a number of queries that grows neither
+ * with them nor with what they hold. Needs an open transaction.
+ */
+export async function readRoleStates(
+  session: Session,
+  wanted: ReadonlyMap<string, readonly ManagedRole[]>,
+  registered: ReadonlySet<string>,
+): Promise<Map<string, RoleState>> {
+  const read = await readAll(session, wanted);
+  const authority = await readAuthority(session, [
+    ...read.memberships.map((row) => row.grantor).filter((grantor) => grantor !== session.user),
+    ...read.extensionRelations.map((relation) => relation.owner),
+    ...[...wanted].flatMap(([schema, roles]) => actedFor(session, read, schema, roles)),
+  ]);
+  const grantors = read.foreignGrants.map((grant) => grant.grantor);
   const asGrantors = await readAuthority(session, grantors, { toOwn: true });
-  const objectOwners = await readObjectOwners(session, schema);
-  const creators = await readCreators(session, schema, futureCreators(wanted));
-  const defaults = await readDefaultPrivileges(session, schema, names);
-  const extensions = [...new Set(wanted.flatMap((role) => role.extensions))];
-  const extensionRelations = extensions.length > 0 ? await readExtensionRelations(session, extensions) : [];
-  const schemaOwner = (await readSchema(session, schema))?.owner ?? session.user;
-  const actedFor = [
-    ...(gaps.length > 0 ? [schemaOwner] : []),
-    ...gaps.map((gap) => gap.owner),
-    ...foreignGrants.flatMap((grant) => [grant.owner, grant.grantor]),
-    ...memberships.map((row) => row.grantor).filter((grantor) => grantor !== session.user),
-    ...[...objectOwners.values()].flat(),
-    ...uncoveredCreators(creators, defaults, wanted),
-    ...extensionRelations.map((relation) => relation.owner),
-  ];
-  return {
+  const common = {
     database: session.target.database,
-    schema,
     versionNum: session.versionNum,
     admin: session.user,
-    schemaOwner,
     registered,
-    roles,
+    extensionRelations: read.extensionRelations,
+    settable: new Set(grantors.filter((grantor) => asGrantors.get(grantor) === "held")),
+    authority,
+    grantable: await readGrantable(
+      session,
+      missingNativeRoles([...wanted.values()].flat(), read.memberships),
+    ),
+  };
+  return new Map(
+    [...wanted].map(([schema, roles]) => [schema, { ...common, ...partOf(session, read, schema, roles) }]),
+  );
+}
+
+type Read = Awaited<ReturnType<typeof readAll>>;
+
+async function readAll(session: Session, wanted: ReadonlyMap<string, readonly ManagedRole[]>) {
+  const schemas = [...wanted.keys()];
+  const pairs = [...wanted].flatMap(([schema, roles]) => roles.map((role) => ({ role, schema })));
+  const names = [...new Set(pairs.map(({ role }) => role.name))];
+  const extensions = [...new Set(pairs.flatMap(({ role }) => role.extensions))];
+  const future = [...wanted].map(([schema, roles]) => ({ schema, roles: futureCreators(roles) }));
+  const memberships = await readMemberships(session, { members: names });
+  const gaps = await readPrivilegeGaps(session, pairs);
+  const absentColumns = await readAbsentColumns(session, pairs);
+  const foreignGrants = await readForeignGrants(session, pairs);
+  const defaults = await readDefaultPrivileges(session, schemas, names);
+  return {
+    roles: await readRoles(session, names),
     memberships,
     gaps,
-    absentColumns,
     foreignGrants,
-    settable: new Set(grantors.filter((grantor) => asGrantors.get(grantor) === "held")),
-    objectOwners,
-    creators: [...new Set([...creators, ...futureCreators(wanted)])].sort(),
     defaults,
-    extensionRelations,
-    authority: await readAuthority(session, actedFor),
-    grantable: await readGrantable(session, missingNativeRoles(wanted, memberships)),
+    membershipsOf: Map.groupBy(memberships, (row) => row.member),
+    absentColumnsIn: Map.groupBy(absentColumns, (one) => one.schema),
+    gapsIn: Map.groupBy(gaps, (gap) => gap.schema),
+    foreignGrantsIn: Map.groupBy(foreignGrants, (grant) => grant.schema),
+    defaultsIn: Map.groupBy(defaults, (entry) => entry.schema),
+    objectOwners: await readObjectOwners(session, schemas),
+    creators: await readCreators(session, future),
+    extensionRelations: extensions.length > 0 ? await readExtensionRelations(session, extensions) : [],
+    schemaRows: await readSchemaRows(session, schemas),
   };
+}
+
+/** What was read of one schema and its roles. */
+function partOf(session: Session, read: Read, schema: string, wanted: readonly ManagedRole[]) {
+  const names = new Set(wanted.map((role) => role.name));
+  const isWanted = ({ role }: { readonly role: string }): boolean => names.has(role);
+  const roles = wanted.flatMap((role) => read.roles.get(role.name) ?? []);
+  const creators = [...(read.creators.get(schema) ?? []), ...futureCreators(wanted)];
+  return {
+    schema,
+    schemaOwner: read.schemaRows.get(schema)?.owner ?? session.user,
+    roles: new Map(roles.map((row) => [row.name, row])),
+    memberships: wanted.flatMap((role) => read.membershipsOf.get(role.name) ?? []),
+    gaps: [...(read.gapsIn.get(null) ?? []), ...(read.gapsIn.get(schema) ?? [])].filter(isWanted),
+    absentColumns: (read.absentColumnsIn.get(schema) ?? []).filter(isWanted),
+    foreignGrants: (read.foreignGrantsIn.get(schema) ?? []).filter(isWanted),
+    defaults: [...(read.defaultsIn.get(null) ?? []), ...(read.defaultsIn.get(schema) ?? [])].filter((entry) =>
+      names.has(entry.grantee),
+    ),
+    objectOwners: read.objectOwners.get(schema) ?? new Map<ObjectType, readonly string[]>(),
+    creators: [...new Set(creators)].sort(),
+  };
+}
+
+/** Owners and creators whose rights some statement may need. */
+function actedFor(session: Session, read: Read, schema: string, wanted: readonly ManagedRole[]): string[] {
+  const part = partOf(session, read, schema, wanted);
+  const present = read.creators.get(schema) ?? [];
+  return [
+    ...(part.gaps.length > 0 ? [part.schemaOwner] : []),
+    ...part.gaps.map((gap) => gap.owner),
+    ...part.foreignGrants.flatMap((grant) => [grant.owner, grant.grantor]),
+    ...[...part.objectOwners.values()].flat(),
+    ...uncoveredCreators(present, part.defaults, wanted),
+  ];
 }
 
 /** The managed roles that may create in the schema by their definition, whether they exist yet or not. */

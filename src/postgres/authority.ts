@@ -3,7 +3,13 @@ import type { Statement } from "../domain/plan.ts";
 import { readMemberships } from "./role-catalog.ts";
 import type { Session } from "./session.ts";
 import { sqlstateOf } from "./sqlstate.ts";
-import { giveBackRole, membershipOptionsSince, restoreRole, takeRole } from "./statements/memberships.ts";
+import {
+  giveBackRole,
+  membershipOptionsSince,
+  restoreRole,
+  takeRole,
+  takeRoles,
+} from "./statements/memberships.ts";
 
 /**
  * Whether the admin can act with a role's rights: `held` already, `takeable` for a transaction by granting itself
@@ -33,21 +39,23 @@ export async function readAuthority(
   roles: readonly string[],
   options: { readonly toOwn?: boolean } = {},
 ): Promise<Map<string, Authority>> {
-  const found = new Map<string, Authority>();
-  for (const row of await readAuthorityRows(session, roles)) {
-    if (row.held && (row.settable || options.toOwn !== true)) found.set(row.name, "held");
-    else found.set(row.name, (await mayGrant(session, row)) ? "takeable" : "refused");
-  }
-  return found;
+  const rows = await readAuthorityRows(session, roles);
+  const isHeld = (row: AuthorityRow): boolean => row.held && (row.settable || options.toOwn !== true);
+  const grantable = await findGrantable(
+    session,
+    rows.filter((row) => !isHeld(row)),
+  );
+  return new Map(
+    rows.map((row) => {
+      if (isHeld(row)) return [row.name, "held"];
+      return [row.name, grantable.has(row.name) ? "takeable" : "refused"];
+    }),
+  );
 }
 
 /** Those of the roles that the admin may grant to others. Needs an open transaction. */
 export async function readGrantable(session: Session, roles: readonly string[]): Promise<Set<string>> {
-  const found = new Set<string>();
-  for (const row of await readAuthorityRows(session, roles)) {
-    if (await mayGrant(session, row)) found.add(row.name);
-  }
-  return found;
+  return findGrantable(session, await readAuthorityRows(session, roles));
 }
 
 async function readAuthorityRows(session: Session, roles: readonly string[]): Promise<AuthorityRow[]> {
@@ -66,15 +74,42 @@ async function readAuthorityRows(session: Session, roles: readonly string[]): Pr
   return rows;
 }
 
-async function mayGrant(session: Session, row: AuthorityRow): Promise<boolean> {
-  if (row.isSuperuser) return false;
-  return row.administers || (await tryToTake(session, row.name));
+async function findGrantable(session: Session, rows: readonly AuthorityRow[]): Promise<Set<string>> {
+  const found = new Set(rows.filter((row) => row.administers && !row.isSuperuser).map((row) => row.name));
+  const unknown = rows.filter((row) => !row.administers && !row.isSuperuser).map((row) => row.name);
+  for (const name of await tryToTake(session, unknown)) found.add(name);
+  return found;
 }
 
-async function tryToTake(session: Session, role: string): Promise<boolean> {
+/** Each attempt is three short queries. */
+const mostAttempts = 32;
+const triedTogether = 200;
+
+/**
+ * All together, and where that is refused, each half; so the usual cases, all or none, take few attempts however many
+ * roles there are. What is left when the attempts are used up counts as refused: PostgreSQL's own rule said so already.
+ */
+async function tryToTake(session: Session, roles: readonly string[]): Promise<string[]> {
+  const taken: string[] = [];
+  const groups: (readonly string[])[] = [];
+  for (let at = 0; at < roles.length; at += triedTogether) groups.push(roles.slice(at, at + triedTogether));
+  const enough = mostAttempts + groups.length;
+  for (let attempt = 1; attempt <= enough; attempt += 1) {
+    const group = groups.shift();
+    if (group === undefined) break;
+    if (await tryGroup(session, group)) taken.push(...group);
+    else if (group.length > 1) {
+      const middle = Math.ceil(group.length / 2);
+      groups.push(group.slice(0, middle), group.slice(middle));
+    }
+  }
+  return taken;
+}
+
+async function tryGroup(session: Session, roles: readonly string[]): Promise<boolean> {
   await session.query("SAVEPOINT authority");
   try {
-    await session.query(takeRole(session.target.database, role, session.versionNum).text);
+    await session.query(takeRoles(session.target.database, roles, session.versionNum).text);
     return true;
   } catch (error) {
     if (cannotTake.has(sqlstateOf(error) ?? "")) return false;
@@ -113,17 +148,31 @@ export async function planTaking(
   roles: readonly string[],
   authority: ReadonlyMap<string, Authority>,
 ): Promise<Taken> {
+  return (await readTaking(session, roles, authority))(roles);
+}
+
+/** Reads once what taking the rights of any of the roles needs; the answer plans it for some of them. */
+export async function readTaking(
+  session: Session,
+  roles: readonly string[],
+  authority: ReadonlyMap<string, Authority>,
+): Promise<(some: readonly string[]) => Taken> {
   const { user, versionNum, target } = session;
-  const names = [...new Set(roles)].filter((role) => authority.get(role) !== "held");
-  const own = names.length === 0 ? [] : await readMemberships(session, { roles: names, members: [user] });
-  const giveBack = names.map((role) => {
-    const before = own.find((row) => row.role === role && row.grantor === user);
-    if (before === undefined || versionNum < membershipOptionsSince)
-      return giveBackRole(target.database, role);
-    return restoreRole(target.database, role, before);
-  });
-  return {
-    take: names.map((role) => takeRole(target.database, role, versionNum)),
-    giveBack: giveBack.reverse(),
+  const isTaken = (role: string): boolean => authority.get(role) !== "held";
+  const all = [...new Set(roles)].filter(isTaken);
+  const rows = all.length === 0 ? [] : await readMemberships(session, { roles: all, members: [user] });
+  const own = new Map(rows.filter((row) => row.grantor === user).map((row) => [row.role, row]));
+  return (some) => {
+    const names = [...new Set(some)].filter(isTaken);
+    const giveBack = names.map((role) => {
+      const before = own.get(role);
+      if (before === undefined || versionNum < membershipOptionsSince)
+        return giveBackRole(target.database, role);
+      return restoreRole(target.database, role, before);
+    });
+    return {
+      take: names.map((role) => takeRole(target.database, role, versionNum)),
+      giveBack: giveBack.reverse(),
+    };
   };
 }

@@ -1,8 +1,7 @@
-import type { ManagedRole } from "../domain/managed-role.ts";
-import type { PrivilegeGap } from "./schema-catalog.ts";
+import { type PrivilegeGap, type RoleInSchema, schemasOf } from "./schema-catalog.ts";
 import type { Session } from "./session.ts";
 
-interface ColumnGapRow extends Pick<PrivilegeGap, "action" | "role" | "privileges" | "owner"> {
+interface ColumnGapRow extends Pick<PrivilegeGap, "schema" | "action" | "role" | "privileges" | "owner"> {
   readonly relations: string[];
   readonly columns: string[];
 }
@@ -13,49 +12,55 @@ interface ColumnGapRow extends Pick<PrivilegeGap, "action" | "role" | "privilege
  */
 export async function readColumnGaps(
   session: Session,
-  schema: string,
-  roles: readonly ManagedRole[],
+  pairs: readonly RoleInSchema[],
 ): Promise<PrivilegeGap[]> {
-  const wanted = wantedColumns(roles);
+  const wanted = wantedColumns(pairs);
   const { rows } = await session.query<ColumnGapRow>(
     `WITH wanted AS (
-       SELECT w.role, w.relation, w.col, array_agg(w.privilege) AS privileges
-         FROM unnest($3::text[], $4::text[], $5::text[], $6::text[]) AS w (role, relation, col, privilege)
-        GROUP BY 1, 2, 3),
+       SELECT w.role, w.schema, w.relation, w.col, array_agg(w.privilege) AS privileges
+         FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+              AS w (role, schema, relation, col, privilege)
+        GROUP BY 1, 2, 3, 4),
      roles AS (
-       SELECT w.role, r.oid FROM unnest($2::text[]) AS w (role) LEFT JOIN pg_roles r ON r.rolname::text = w.role),
+       SELECT w.role, w.schema, r.oid
+         FROM unnest($2::text[], $3::text[]) AS w (role, schema) LEFT JOIN pg_roles r ON r.rolname::text = w.role),
      columns AS MATERIALIZED (
-       SELECT c.relname::text AS relation, c.relowner AS owner, a.attname::text AS col, a.attacl AS acl
+       SELECT n.nspname::text AS schema, c.relname::text AS relation, c.relowner AS owner, a.attname::text AS col, a.attacl AS acl
          FROM pg_class c
          JOIN pg_namespace n ON n.oid = c.relnamespace
          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-        WHERE n.nspname::text = $1::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+        WHERE n.nspname::text = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
           AND (a.attacl IS NOT NULL
-               OR (c.relname::text, a.attname::text) IN (SELECT w.relation, w.col FROM wanted w))
+               OR (n.nspname::text, c.relname::text, a.attname::text) IN (SELECT w.schema, w.relation, w.col FROM wanted w))
           AND NOT EXISTS (SELECT FROM pg_depend e
                            WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')),
      held AS (
-       SELECT c.relation, c.col, a.grantee, array_agg(DISTINCT a.privilege_type) AS privileges
+       SELECT c.schema, c.relation, c.col, a.grantee, array_agg(DISTINCT a.privilege_type) AS privileges
          FROM columns c, aclexplode(c.acl) a
         WHERE a.grantor = c.owner AND a.grantee IN (SELECT oid FROM roles)
-        GROUP BY 1, 2, 3),
+        GROUP BY 1, 2, 3, 4),
      compared AS (
-       SELECT r.role, c.relation, c.col, c.owner,
+       SELECT r.role, c.schema, c.relation, c.col, c.owner,
               ARRAY (SELECT unnest(w.privileges) EXCEPT SELECT unnest(h.privileges) ORDER BY 1) AS missing,
               ARRAY (SELECT unnest(h.privileges) EXCEPT SELECT unnest(w.privileges) ORDER BY 1) AS spurious
          FROM columns c
-        CROSS JOIN roles r
-         LEFT JOIN wanted w ON w.role = r.role AND w.relation = c.relation AND w.col = c.col
-         LEFT JOIN held h ON h.grantee = r.oid AND h.relation = c.relation AND h.col = c.col
+         JOIN roles r ON r.schema = c.schema
+         LEFT JOIN wanted w ON w.role = r.role AND w.schema = c.schema AND w.relation = c.relation AND w.col = c.col
+         LEFT JOIN held h ON h.grantee = r.oid AND h.schema = c.schema AND h.relation = c.relation AND h.col = c.col
         WHERE r.oid IS DISTINCT FROM c.owner),
      gaps AS (
        SELECT 'grant' AS action, missing AS privileges, * FROM compared WHERE missing <> '{}'
        UNION ALL
        SELECT 'revoke', spurious, * FROM compared WHERE spurious <> '{}')
-     SELECT action, role, privileges, pg_get_userbyid(owner)::text AS owner,
+     SELECT schema, action, role, privileges, pg_get_userbyid(owner)::text AS owner,
             array_agg(relation ORDER BY relation, col) AS relations, array_agg(col ORDER BY relation, col) AS columns
-       FROM gaps GROUP BY 1, 2, 3, 4 ORDER BY 1 DESC, 2, 3, 4`,
-    [schema, roles.map((role) => role.name), ...columnsOf(wanted)],
+       FROM gaps GROUP BY 1, 2, 3, 4, 5 ORDER BY 2 DESC, 3, 4, 5`,
+    [
+      schemasOf(pairs),
+      pairs.map(({ role }) => role.name),
+      pairs.map(({ schema }) => schema),
+      ...columnsOf(wanted),
+    ],
   );
   return rows.map(({ relations, columns, ...gap }) => ({
     ...gap,
@@ -67,6 +72,7 @@ export async function readColumnGaps(
 
 /** A column that a role's definition names and the schema does not have. */
 export interface AbsentColumn {
+  readonly schema: string;
   readonly role: string;
   readonly relation: string;
   readonly column: string;
@@ -75,36 +81,36 @@ export interface AbsentColumn {
 /** No query when no definition names columns. */
 export async function readAbsentColumns(
   session: Session,
-  schema: string,
-  roles: readonly ManagedRole[],
+  pairs: readonly RoleInSchema[],
 ): Promise<AbsentColumn[]> {
-  const wanted = wantedColumns(roles);
+  const wanted = wantedColumns(pairs);
   if (wanted.length === 0) return [];
   const { rows } = await session.query<AbsentColumn>(
-    `SELECT DISTINCT w.role, w.relation, w.col AS "column"
-       FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS w (role, relation, col, privilege)
+    `SELECT DISTINCT w.role, w.schema, w.relation, w.col AS "column"
+       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+            AS w (role, schema, relation, col, privilege)
       WHERE NOT EXISTS (
         SELECT FROM pg_class c
           JOIN pg_namespace n ON n.oid = c.relnamespace
           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-         WHERE n.nspname::text = $1::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+         WHERE n.nspname::text = w.schema AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
            AND c.relname::text = w.relation AND a.attname::text = w.col)
-      ORDER BY 1, 2, 3`,
-    [schema, ...columnsOf(wanted)],
+      ORDER BY 1, 2, 3, 4`,
+    columnsOf(wanted),
   );
   return rows;
 }
 
-type Wanted = readonly [role: string, relation: string, column: string, privilege: string];
+type Wanted = readonly [role: string, schema: string, relation: string, column: string, privilege: string];
 
-function wantedColumns(roles: readonly ManagedRole[]): Wanted[] {
-  return roles.flatMap((role) =>
+function wantedColumns(pairs: readonly RoleInSchema[]): Wanted[] {
+  return pairs.flatMap(({ role, schema }) =>
     role.columnGrants.flatMap(({ table, columns, privileges }) =>
-      columns.flatMap((column) => privileges.map((one): Wanted => [role.name, table, column, one])),
+      columns.flatMap((column) => privileges.map((one): Wanted => [role.name, schema, table, column, one])),
     ),
   );
 }
 
 function columnsOf(wanted: readonly Wanted[]): string[][] {
-  return ([0, 1, 2, 3] as const).map((at) => wanted.map((row) => row[at]));
+  return ([0, 1, 2, 3, 4] as const).map((at) => wanted.map((row) => row[at]));
 }

@@ -49,6 +49,7 @@ const always = (): boolean => true;
 const sql = (plan: RolePlan): string[] =>
   [...plan.preparation, ...plan.statements].map((statement) => statement.text);
 const gap = (more: Partial<PrivilegeGap>): PrivilegeGap => ({
+  schema: "app",
   action: "grant",
   role: reader.name,
   objectType: "table",

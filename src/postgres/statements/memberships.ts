@@ -1,5 +1,5 @@
 import type { Statement } from "../../domain/plan.ts";
-import { ident } from "../sql.ts";
+import { ident, identList } from "../sql.ts";
 import { sharedStatement } from "./statement.ts";
 
 /** From this server_version_num on, a membership has a grantor of its own and the options INHERIT and SET. */
@@ -60,11 +60,16 @@ export function revokeAdminOption(options: MembershipStatement & { readonly gran
 
 /** Takes membership of a role for the rest of the transaction; see `giveBackRole`. */
 export function takeRole(database: string, role: string, versionNum: number): Statement {
+  return takeRoles(database, [role], versionNum);
+}
+
+/** The same of several roles: all or none. */
+export function takeRoles(database: string, roles: readonly string[], versionNum: number): Statement {
   const suffix = versionNum >= membershipOptionsSince ? " WITH INHERIT TRUE, SET TRUE" : "";
   return sharedStatement({
-    description: `Take the rights of ${role} for this transaction`,
+    description: `Take the rights of ${roles.join(", ")} for this transaction`,
     database,
-    text: `GRANT ${ident(role)} TO CURRENT_USER${suffix}`,
+    text: `GRANT ${identList(roles)} TO CURRENT_USER${suffix}`,
   });
 }
 
