@@ -69,6 +69,13 @@ export function parseConfig(environment: Environment, settingsFile = "") {
       maxUsersPerRequest: values.MAX_USERS_PER_REQUEST,
       cors: { origins: values.CORS_ORIGINS, methods: values.CORS_METHODS, headers: values.CORS_HEADERS },
     },
+    policy: {
+      file: values.POLICY_FILE,
+      document: values.POLICY_DOCUMENT,
+      refreshIntervalMs: values.POLICY_REFRESH_INTERVAL,
+      groups: values.CLOUD_IDENTITY_GROUPS,
+      groupsEndpoint: values.CLOUD_IDENTITY_ENDPOINT,
+    },
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT,
     operationWaitMs: values.OPERATION_WAIT,
     operations: {

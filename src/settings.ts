@@ -36,6 +36,16 @@ const endpoint = {
   expected: "a URL such as https://sqladmin.googleapis.com, without a path or credentials",
 };
 
+const filePath = {
+  matches: matching(/^\P{Cc}{1,4096}$/u),
+  expected: "the path of a file",
+};
+const documentPath = {
+  matches: (value: string) =>
+    /^(?!\.{1,2}\/|__)[^/\p{Cc}]{1,200}\/(?!\.{1,2}$|__)[^/\p{Cc}]{1,200}$/u.test(value),
+  expected: "collection/document, such as policies/main",
+};
+
 function parseUrl(value: string): URL | undefined {
   return URL.canParse(value) ? new URL(value) : undefined;
 }
@@ -85,6 +95,12 @@ export const settings = {
     matches: matching(/^(\*|[0-9A-Za-z!#$%&'+.^_`|~-]{1,100})$/),
     expected: "names of HTTP headers",
   }),
+
+  POLICY_FILE: optional(text("", filePath)),
+  POLICY_DOCUMENT: optional(text("", documentPath)),
+  POLICY_REFRESH_INTERVAL: seconds(5, { min: 0, max: 3600 }),
+  CLOUD_IDENTITY_GROUPS: flag(false),
+  CLOUD_IDENTITY_ENDPOINT: optional(text("", endpoint)),
 
   ALLOWED_REGIONS: list("", {
     matches: matching(/^[a-z]+-[a-z]+[0-9]+$/),

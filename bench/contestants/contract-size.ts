@@ -1,3 +1,4 @@
+import { openAccess } from "../../src/http/access.ts";
 import type { AppOptions } from "../../src/http/app.ts";
 import { readDocument } from "../../src/http/document.ts";
 import { createHandlers } from "../../src/http/handlers/all.ts";
@@ -16,6 +17,7 @@ export function contractOfSize(size: number, context: Context): NonNullable<AppO
   const made = createHandlers({
     ...{ context, operations: realOperations, document, allowedRegions: [], now: Date.now },
     service: { name: "bench", version: "0" },
+    access: openAccess,
   });
   const handlers: Record<string, unknown> = { ...made };
   const all = document.paths ?? {};

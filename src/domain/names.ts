@@ -59,28 +59,35 @@ export interface TargetFields {
   readonly database_name: string;
 }
 
-/** Checks the four target fields and reports all faults at once, before anything is contacted. */
-export function parseTarget(fields: TargetFields): Target {
+type FieldRule = (value: string) => string | undefined;
+
+function matching(pattern: RegExp, shape: string): FieldRule {
+  return (value) => (pattern.test(value) ? undefined : `must be ${shape}`);
+}
+
+const targetRules: Readonly<Record<keyof TargetFields, FieldRule>> = {
+  project_id: matching(projectId, "a Google Cloud project id, such as demo-project"),
+  region: matching(regionName, "a Google Cloud region, such as europe-west1"),
+  instance_name: matching(instanceName, "a Cloud SQL instance name, such as orders-db"),
+  database_name: identifierFault,
+};
+
+/** Checks those of the target's fields that are given and reports all faults at once, before anything is contacted. */
+export function assertTargetFields(fields: { readonly [Field in keyof TargetFields]?: string | undefined }): void {
   const faults: FieldFault[] = [];
-  const check = (field: keyof TargetFields, fault: string | undefined): void => {
+  for (const field of ["project_id", "region", "instance_name", "database_name"] as const) {
+    const value = fields[field];
+    const fault = value === undefined ? undefined : targetRules[field](value);
     if (fault !== undefined) faults.push({ pointer: `/${field}`, detail: fault });
-  };
-  const matches = (value: string, pattern: RegExp, shape: string): string | undefined =>
-    pattern.test(value) ? undefined : `must be ${shape}`;
-  check(
-    "project_id",
-    matches(fields.project_id, projectId, "a Google Cloud project id, such as demo-project"),
-  );
-  check("region", matches(fields.region, regionName, "a Google Cloud region, such as europe-west1"));
-  check(
-    "instance_name",
-    matches(fields.instance_name, instanceName, "a Cloud SQL instance name, such as orders-db"),
-  );
-  check("database_name", identifierFault(fields.database_name));
-  if (faults.length > 0) {
-    const fields = faults.map((fault) => `${fault.pointer.slice(1)} ${fault.detail}`).join("; ");
-    throw new ServiceError("validation_error", fields, { faults });
   }
+  if (faults.length === 0) return;
+  const message = faults.map(({ pointer, detail }) => `${pointer.slice(1)} ${detail}`).join("; ");
+  throw new ServiceError("validation_error", message, { faults });
+}
+
+/** A target from its four fields; reports all faults at once, before anything is contacted. */
+export function parseTarget(fields: TargetFields): Target {
+  assertTargetFields(fields);
   return {
     project: fields.project_id,
     region: fields.region,

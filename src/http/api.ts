@@ -1,11 +1,14 @@
 import type { Options as AjvOptions } from "ajv";
 import { type Context, OpenAPIBackend } from "openapi-backend";
-import { parseTarget } from "../domain/names.ts";
 import type { Target } from "../domain/target.ts";
+import type { Place } from "../domain/target-pattern.ts";
 import { notFound, ServiceError } from "../errors.ts";
 import type { Call } from "../operations/context.ts";
+import type { Access, Grant } from "./access.ts";
 import type { Caller } from "./caller.ts";
 import type { ApiDocument, ApiOperation } from "./document.ts";
+import { type OperationPermission, type Permission, readPermissions } from "./permissions.ts";
+import { parsePlace } from "./place.ts";
 import { type ApiRequest, allowedMethods, rememberRoutes } from "./routing.ts";
 import type { Handlers, OperationId } from "./typed.ts";
 import { validationError } from "./validation-faults.ts";
@@ -16,6 +19,8 @@ export interface Exchange {
   readonly call: Call;
   /** Set as soon as it is known, for the log. */
   target?: Target;
+  /** The same, but also of a request that names no more than a part of a target, for the audit log. */
+  place?: Place;
 }
 
 export interface Outcome {
@@ -31,6 +36,7 @@ export interface ApiOptions {
   readonly handlers: Handlers;
   /** Empty: every region. */
   readonly allowedRegions: readonly string[];
+  readonly access: Access;
 }
 
 export interface Api {
@@ -38,7 +44,9 @@ export interface Api {
   find(method: string, path: string): ApiOperation | undefined;
   /** Whether the contract opens the operation to everybody, known or not. */
   isOpen(operationId: string): boolean;
-  /** Routes, validates and runs. Rejects with what the handler threw, or a ServiceError that says what is wrong. */
+  /** What the contract says that an operation needs. */
+  permissionOf(operationId: string): OperationPermission | undefined;
+  /** Routes, validates, authorizes and runs. Rejects with what the handler threw, or a ServiceError that says what is wrong. */
   handle(request: ApiRequest, exchange: Exchange): Promise<Outcome>;
   /** Rejects with what the API says to a request that no operation serves: `not_found` or `method_not_allowed`. */
   refuse(request: ApiRequest): Promise<never>;
@@ -60,12 +68,14 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   });
   await api.init();
   rememberRoutes(api);
-  registerHandlers(api, options);
+  const permissions = readPermissions(options.document);
+  registerHandlers(api, options, permissions);
   const open = findOpenOperations(options.document);
   const uncompiled = api.getOperations().map((operation) => operation.operationId);
   return {
     find: (method, path) => api.router.matchOperation({ method, path, headers: {} }),
     isOpen: (operationId) => open.has(operationId),
+    permissionOf: (operationId) => permissions.get(operationId),
     handle: (request, exchange) => api.handleRequest(request, exchange),
     async refuse(request) {
       await api.handleRequest(request);
@@ -122,21 +132,53 @@ const hooks = {
 
 type AnyHandler = (input: unknown, call: Call & { target?: Target }) => Promise<Outcome["answer"]>;
 
-function registerHandlers(api: OpenAPIBackend, { handlers, allowedRegions }: ApiOptions): void {
+function registerHandlers(
+  api: OpenAPIBackend,
+  { handlers, allowedRegions, access }: ApiOptions,
+  permissions: ReadonlyMap<string, OperationPermission>,
+): void {
   for (const operation of api.getOperations()) {
     const id = operation.operationId as OperationId;
     // The compiler held the handler against the contract, and the validator holds the input against it.
     const handler = handlers[id] as AnyHandler;
+    const permission = permissions.get(id) ?? "none";
     const enveloped = isEnveloped(operation);
     api.register(id, async ({ request }: Context, exchange: Exchange): Promise<Outcome> => {
       const input: unknown = operation.requestBody === undefined ? request.query : request.requestBody;
-      if (!hasTarget(input)) return { answer: await handler(input, exchange.call), enveloped };
-      const target = parseTarget(input);
-      exchange.target = target;
-      assertRegion(target.region, allowedRegions);
-      return { answer: await handler(input, { ...exchange.call, target }), enveloped, target };
+      const place = parsePlace(input);
+      exchange.place = place;
+      const target = isTarget(place) ? place : undefined;
+      if (target !== undefined) exchange.target = target;
+      // Nothing is contacted before this.
+      const call = permission === "none" ? exchange.call : await authorize(access, permission, place, exchange);
+      if (place.region !== undefined) assertRegion(place.region, allowedRegions);
+      if (target === undefined) return { answer: await handler(input, call), enveloped };
+      return { answer: await handler(input, { ...call, target }), enveloped, target };
     });
   }
+}
+
+/** The call with what the caller may do in it. Rejects when it is not the caller's to make. */
+async function authorize(
+  access: Access,
+  permission: Permission,
+  place: Place,
+  { caller, call }: Exchange,
+): Promise<Call> {
+  const { database: _, ...instance } = place;
+  const wish = { caller, permission, place: permission.on === "instance" ? instance : place };
+  const answer = access.authorize(wish);
+  const grant: Grant = answer instanceof Promise ? await answer : answer;
+  const permits = async (other: Place): Promise<boolean> => {
+    try {
+      await access.authorize({ caller, permission: { ...permission, on: "target" }, place: other });
+      return true;
+    } catch (error) {
+      if (error instanceof ServiceError && error.kind === "permission_error") return false;
+      throw error;
+    }
+  };
+  return { ...call, ...grant, permits };
 }
 
 /** Whether the contract's success has the envelope's fields; all have, but for the contract itself and its page. */
@@ -148,24 +190,16 @@ function isEnveloped(operation: ApiOperation): boolean {
   return typeof schema === "object" && schema !== null && "allOf" in schema;
 }
 
-interface TargetInput {
-  readonly project_id: string;
-  readonly region: string;
-  readonly instance_name: string;
-  readonly database_name: string;
-}
-
-function hasTarget(input: unknown): input is TargetInput {
+function isTarget(place: Place): place is Target {
   return (
-    typeof input === "object" &&
-    input !== null &&
-    ["project_id", "region", "instance_name", "database_name"].every(
-      (field) => typeof (input as Record<string, unknown>)[field] === "string",
-    )
+    place.project !== undefined &&
+    place.region !== undefined &&
+    place.instance !== undefined &&
+    place.database !== undefined
   );
 }
 
-/** ALLOWED_REGIONS holds for every operation with a target. */
+/** ALLOWED_REGIONS holds for every operation that names a region. */
 export function assertRegion(region: string, allowed: readonly string[]): void {
   if (allowed.length === 0 || allowed.includes(region)) return;
   throw new ServiceError(

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import express, { type Express } from "express";
 import type { Log } from "../log.ts";
 import type { Context } from "../operations/context.ts";
+import { type Access, createAccess } from "./access.ts";
 import { type Api, type ApiOptions, createApi } from "./api.ts";
 import { declaresTooMuch } from "./body.ts";
 import { type IdentifyCaller, identifyNobody } from "./caller.ts";
@@ -29,6 +30,8 @@ export interface AppOptions {
   readonly log: Log;
   readonly service: { readonly name: string; readonly version: string };
   readonly identifyCaller?: IdentifyCaller;
+  /** Without it nobody may do anything who is known by name. */
+  readonly access?: Access;
   /** Others than the real ones, for tests. */
   readonly operations?: Operations;
   readonly now?: () => number;
@@ -63,8 +66,10 @@ export async function createHttpServer(options: AppOptions): Promise<Server> {
 
 async function createAppAndApi(options: AppOptions): Promise<{ app: Express; api: Api }> {
   const { context, settings, log, service } = options;
+  const access = options.access ?? createAccess({});
   const handlers = createHandlers({
     context,
+    access,
     service,
     operations: options.operations ?? realOperations,
     document: readDocument(),
@@ -74,6 +79,7 @@ async function createAppAndApi(options: AppOptions): Promise<{ app: Express; api
   const api = await createApi({
     ...(options.contract ?? { document: readDocument(), handlers }),
     allowedRegions: settings.allowedRegions,
+    access,
   });
   const serve = createServe({
     api,

@@ -8,6 +8,8 @@ export interface Caller {
   /** What logs and histories call it: the verified e-mail address in lower case, or `anonymous`. */
   readonly name: string;
   readonly kind: CallerKind;
+  /** The Workspace or Cloud Identity domain that the account belongs to, where its token says so (`hd`). */
+  readonly domain?: string;
 }
 
 /** What says who calls; a request is such. */

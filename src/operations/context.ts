@@ -1,3 +1,4 @@
+import type { Place } from "../domain/target-pattern.ts";
 import type { Log } from "../log.ts";
 import type { Pools } from "../postgres/session.ts";
 import type { CloudServices } from "./cloud-services.ts";
@@ -50,4 +51,10 @@ export interface Call {
   readonly log: Log;
   /** Aborts when the client has gone or the request's time is up. */
   readonly signal: AbortSignal;
+  /** The kinds of roles that the caller may give and take here; undefined: every one. */
+  readonly allowedRoleKinds?: readonly string[];
+  /** Predefined roles of PostgreSQL that the caller's templates may name; undefined: every one. */
+  readonly allowedNativeRoles?: readonly string[];
+  /** Whether the caller may do the same at another place, all of it. Absent: everywhere. */
+  readonly permits?: (place: Place) => Promise<boolean>;
 }

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { openAccess } from "../../src/http/access.ts";
 import { type AppOptions, createHttpServer, type HttpSettings } from "../../src/http/app.ts";
 import type { Operations } from "../../src/http/operations.ts";
 import type { Log, LogFields, LogLevel } from "../../src/log.ts";
@@ -95,6 +96,8 @@ export interface TestServerOptions {
   /** For operations that are not pretended. */
   readonly pools?: Pools;
   readonly identifyCaller?: AppOptions["identifyCaller"];
+  /** Without it everybody may do everything. */
+  readonly access?: AppOptions["access"];
 }
 
 /** The service on a loopback port, with pretended operations unless a test brings its own. */
@@ -114,6 +117,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     },
     log: collectingLog(lines),
     service: { name: "Cloud SQL PostgreSQL Manager", version: "1.0.0" },
+    access: options.access ?? openAccess,
     operations: { ...pretendedOperations, ...options.operations },
     ...(options.identifyCaller === undefined ? {} : { identifyCaller: options.identifyCaller }),
   });

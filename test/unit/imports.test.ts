@@ -24,7 +24,9 @@ const typesOnly: Readonly<Record<string, readonly string[]>> = {
   google: [
     "operations/cloud-services.ts",
     "operations/cloud-users.ts",
+    "operations/groups.ts",
     "operations/operation-store.ts",
+    "operations/policy.ts",
     "operations/registry.ts",
     "operations/user-passwords.ts",
     "postgres/instance-access.ts",

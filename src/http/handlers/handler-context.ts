@@ -1,4 +1,5 @@
 import type { Context } from "../../operations/context.ts";
+import type { Access } from "../access.ts";
 import type { ApiDocument } from "../document.ts";
 import type { Operations } from "../operations.ts";
 
@@ -6,6 +7,7 @@ import type { Operations } from "../operations.ts";
 export interface HandlerContext {
   readonly context: Context;
   readonly operations: Operations;
+  readonly access: Access;
   readonly document: ApiDocument;
   readonly service: { readonly name: string; readonly version: string };
   /** Empty: every region. */

@@ -7,6 +7,7 @@ export function healthHandlers({
   context,
   operations,
   service,
+  access,
   now,
 }: HandlerContext): Pick<Handlers, "getServiceHealth" | "checkDatabaseHealth"> {
   const startedAt = now();
@@ -23,7 +24,7 @@ export function healthHandlers({
         timestamp: new Date(now()).toISOString(),
         uptime_seconds: Math.max(0, now() - startedAt) / 1000,
         pools: poolFields(totals),
-        warnings: poolWarnings(totals, utilization),
+        warnings: [...poolWarnings(totals, utilization), ...access.warnings()],
       };
     },
 

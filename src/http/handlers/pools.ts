@@ -1,7 +1,8 @@
 import { parseTarget, type TargetFields } from "../../domain/names.ts";
 import { describeScope, type Scope } from "../../domain/scope.ts";
 import { invalidField } from "../../errors.ts";
-import type { PoolsCommanded } from "../../operations/pools.ts";
+import type { Call } from "../../operations/context.ts";
+import type { PoolsCommanded, PoolsListing } from "../../operations/pools.ts";
 import { assertRegion } from "../api.ts";
 import { counted } from "../plan-answer.ts";
 import { poolFields } from "../pool-fields.ts";
@@ -31,8 +32,8 @@ export function poolHandlers({ context, operations, allowedRegions }: HandlerCon
   });
 
   return {
-    async listPools() {
-      const { pools, paused, totals } = await operations.listPools(context);
+    async listPools(_input, call) {
+      const { pools, paused, totals } = await listPermitted(await operations.listPools(context), call);
       return {
         message: `Found ${counted(pools.length, "pool")}`,
         pools: pools.map(toPool),
@@ -76,6 +77,16 @@ export function poolHandlers({ context, operations, allowedRegions }: HandlerCon
       ]);
     },
   };
+}
+
+/** Only what the caller may see; the totals are those of the service. */
+async function listPermitted(listing: PoolsListing, { permits }: Call): Promise<PoolsListing> {
+  if (permits === undefined) return listing;
+  const pools: PoolsListing["pools"][number][] = [];
+  for (const pool of listing.pools) if (await permits(pool.target)) pools.push(pool);
+  const paused: Scope[] = [];
+  for (const scope of listing.paused) if (await permits(scope === "everything" ? {} : scope)) paused.push(scope);
+  return { ...listing, pools, paused };
 }
 
 /** The instance's three fields go together; the database's name needs them. */
