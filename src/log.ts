@@ -11,6 +11,8 @@ export interface Log {
   info(message: string, fields?: LogFields): void;
   warning(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
+  /** What must be written whatever the level is: the audit log. */
+  notice(message: string, fields?: LogFields): void;
   child(fields: LogFields): Log;
 }
 
@@ -20,6 +22,7 @@ export const silentLog: Log = {
   info() {},
   warning() {},
   error() {},
+  notice() {},
   child: () => silentLog,
 };
 
@@ -41,11 +44,19 @@ export interface LogOptions {
 const collectMs = 10;
 const collectChars = 32_768;
 
-const order: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warning: 2, error: 3 };
+type LineLevel = LogLevel | "notice";
+
+const order: Readonly<Record<LineLevel, number>> = {
+  debug: 0,
+  info: 1,
+  warning: 2,
+  error: 3,
+  notice: Number.POSITIVE_INFINITY,
+};
 
 /** What one line is made of, before it has a format. */
 interface Entry {
-  readonly level: LogLevel;
+  readonly level: LineLevel;
   readonly timeMs: number;
   readonly message: string;
   readonly fields: LogFields;
@@ -74,13 +85,13 @@ export function createLog(options: LogOptions): Log & { flush(): void } {
     write(lines);
   }
 
-  function flushSoon(level: LogLevel): void {
+  function flushSoon(level: LineLevel): void {
     if (pending.length >= collectChars) flush();
     else if (level === "error" || performance.now() - flushedAt > collectMs) setImmediate(flush);
     else setTimeout(flush, collectMs);
   }
 
-  function put(level: LogLevel, message: string, fields: LogFields): void {
+  function put(level: LineLevel, message: string, fields: LogFields): void {
     const isFirst = pending === "";
     pending += `${redactText(line({ level, timeMs: now(), message, fields }))}\n`;
     if (isFirst || level === "error" || pending.length >= collectChars) flushSoon(level);
@@ -101,9 +112,9 @@ export function createLog(options: LogOptions): Log & { flush(): void } {
 function logWith(
   base: LogFields,
   threshold: LogLevel,
-  put: (level: LogLevel, message: string, fields: LogFields) => void,
+  put: (level: LineLevel, message: string, fields: LogFields) => void,
 ): Log {
-  const writer = (level: LogLevel) => {
+  const writer = (level: LineLevel) => {
     if (order[level] < order[threshold]) return () => {};
     return (message: string, fields?: LogFields) =>
       put(level, message, fields === undefined ? base : { ...base, ...fields });
@@ -113,6 +124,7 @@ function logWith(
     info: writer("info"),
     warning: writer("warning"),
     error: writer("error"),
+    notice: writer("notice"),
     child: (fields) => logWith({ ...base, ...fields }, threshold, put),
   };
 }

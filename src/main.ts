@@ -8,6 +8,7 @@ import { createAdminPasswords } from "./google/secrets.ts";
 import { createHttpServer } from "./http/app.ts";
 import { createLog, type Log } from "./log.ts";
 import { createSharedReads } from "./operations/shared-reads.ts";
+import { assertPolicy, createPolicyAccess, noPolicy } from "./policy-access.ts";
 import { createPools } from "./postgres/pools.ts";
 import { createSettingsReload } from "./settings-reload.ts";
 import { createShutdown, type Shutdown } from "./shutdown.ts";
@@ -41,6 +42,7 @@ async function createService(config: Config, log: Log) {
     emulatorHost: config.registry.emulatorHost,
     log,
   });
+  const policy = createPolicyAccess(config, log);
   const pools = createPools({ access, passwords, settings: config.pools, log });
   const reloadSettings = createSettingsReload({
     config,
@@ -71,6 +73,7 @@ async function createService(config: Config, log: Log) {
     settings: config.http,
     log,
     service: config.service,
+    access: policy.access,
   });
   server.keepAliveTimeout = keepAliveTimeoutMs;
   server.requestTimeout = receiveTimeoutMs;
@@ -84,7 +87,7 @@ async function createService(config: Config, log: Log) {
       cloud.stop();
       return pools.close({ deadlineMs });
     },
-    closeRest: [access.close, passwords.close, registry.close, cloud.close],
+    closeRest: [access.close, passwords.close, registry.close, cloud.close, policy.close],
   });
   return { server, shutdown };
 }
@@ -102,6 +105,7 @@ async function run(config: Config, log: FlushableLog): Promise<void> {
     const { port } = server.address() as AddressInfo;
     const { service, settings } = config;
     log.info(`${service.name} ${service.version} listens on ${config.http.host}:${port}`, { port, settings });
+    if (config.policy.file === undefined && config.policy.document === undefined) log.warning(noPolicy);
     for (const note of config.notes) log.warning(note);
   });
 }
@@ -150,6 +154,7 @@ try {
   process.stdout.on("error", () => {});
   const log = createLog({ ...config.log, service: config.service });
   process.on("exit", log.flush);
+  await assertPolicy(config);
   await run(config, log);
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;

@@ -73,7 +73,9 @@ const targetRules: Readonly<Record<keyof TargetFields, FieldRule>> = {
 };
 
 /** Checks those of the target's fields that are given and reports all faults at once, before anything is contacted. */
-export function assertTargetFields(fields: { readonly [Field in keyof TargetFields]?: string | undefined }): void {
+export function assertTargetFields(
+  fields: { readonly [Field in keyof TargetFields]?: string | undefined },
+): void {
   const faults: FieldFault[] = [];
   for (const field of ["project_id", "region", "instance_name", "database_name"] as const) {
     const value = fields[field];

@@ -16,7 +16,9 @@ export class PolicyError extends Error {
   readonly faults: readonly FieldFault[];
 
   constructor(faults: readonly FieldFault[]) {
-    super(`The policy is wrong: ${faults.map(({ pointer, detail }) => `${pointer || "/"} ${detail}`).join("; ")}`);
+    super(
+      `The policy is wrong: ${faults.map(({ pointer, detail }) => `${pointer || "/"} ${detail}`).join("; ")}`,
+    );
     this.faults = faults;
   }
 }

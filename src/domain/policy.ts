@@ -70,28 +70,30 @@ export function decide(policy: Policy, question: Question, isMember: KnownMember
   const needed = policyRoles.indexOf(question.role);
   const kinds = new Set<string>();
   const natives = new Set<string>();
-  const undecided = new Set<string>();
+  const open: [binding: Binding, groups: readonly string[]][] = [];
   let allowed = false;
   let everyKind = false;
   for (const binding of policy.bindings) {
     if (policyRoles.indexOf(binding.role) < needed) continue;
     if (!binding.targets.some((pattern) => matchesPlace(pattern, place, missing))) continue;
     const bound = isBound(binding, caller, isMember);
-    if (bound === false) continue;
-    if (bound !== true) {
-      for (const group of bound) undecided.add(group);
-      continue;
-    }
+    if (typeof bound !== "boolean") open.push([binding, bound]);
+    if (bound !== true) continue;
     allowed = true;
     if (binding.roleKinds === undefined) everyKind = true;
     for (const kind of binding.roleKinds ?? []) kinds.add(kind);
     for (const native of binding.nativeRoles) natives.add(native);
   }
+  const addsNothing = ({ roleKinds, nativeRoles }: Binding): boolean =>
+    allowed &&
+    (everyKind || (roleKinds?.every((kind) => kinds.has(kind)) ?? false)) &&
+    nativeRoles.every((native) => natives.has(native));
+  const undecided = open.flatMap(([binding, groups]) => (addsNothing(binding) ? [] : groups));
   return {
     allowed,
     roleKinds: everyKind || !allowed ? undefined : [...kinds],
     nativeRoles: [...natives],
-    undecided: [...undecided],
+    undecided: [...new Set(undecided)],
   };
 }
 

@@ -23,12 +23,15 @@ const maxPatternLength = 500;
  * is special, and letters of another case are other letters. Returns what is wrong, for people, when it is none.
  */
 export function parseTargetPattern(text: string): TargetPattern | { readonly fault: string } {
-  if (text.length > maxPatternLength) return { fault: `must not be longer than ${maxPatternLength} characters` };
+  if (text.length > maxPatternLength)
+    return { fault: `must not be longer than ${maxPatternLength} characters` };
   if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u.test(text)) return { fault: "must not hold invisible characters" };
   const [project, region, instance, ...rest] = (text === "*" ? "*/*/*/*" : text).split("/");
   const database = rest.join("/");
   if (!project || !region || !instance || database === "") {
-    return { fault: "must be project/region/instance/database, each with * where it may be anything, or * alone" };
+    return {
+      fault: "must be project/region/instance/database, each with * where it may be anything, or * alone",
+    };
   }
   return { text, parts: [glob(project), glob(region), glob(instance), glob(database)] };
 }

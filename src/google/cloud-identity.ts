@@ -31,7 +31,12 @@ interface Answer {
  * A group that does not exist, or that the service may not see, has no members.
  */
 export function createCloudIdentityGroups(options: CloudIdentityOptions): Groups {
-  const { endpoint = "https://cloudidentity.googleapis.com", log, ttlMs = 60_000, timeoutMs = 3_000 } = options;
+  const {
+    endpoint = "https://cloudidentity.googleapis.com",
+    log,
+    ttlMs = 60_000,
+    timeoutMs = 3_000,
+  } = options;
   const now = options.now ?? performance.now.bind(performance);
   const answers = new Map<string, Answer>();
   const names = new Map<string, string>();
@@ -52,7 +57,10 @@ export function createCloudIdentityGroups(options: CloudIdentityOptions): Groups
   async function lookUp(group: string, signal: AbortSignal): Promise<string> {
     const known = names.get(group);
     if (known !== undefined) return known;
-    const { name } = await ask<{ name?: unknown }>(`groups:lookup?groupKey.id=${encodeURIComponent(group)}`, signal);
+    const { name } = await ask<{ name?: unknown }>(
+      `groups:lookup?groupKey.id=${encodeURIComponent(group)}`,
+      signal,
+    );
     if (typeof name !== "string" || !/^groups\/[0-9A-Za-z_-]{1,100}$/.test(name)) {
       throw new Error("Cloud Identity answered a group without a name");
     }

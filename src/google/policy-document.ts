@@ -14,7 +14,9 @@ const timeoutMs = 3_000;
  * A policy in a document of Firestore: its fields as they are, or as YAML in one text field `yaml`. Without the document
  * there is no policy.
  */
-export function createPolicyDocument(options: PolicyDocumentOptions): PolicySource & { close(): Promise<void> } {
+export function createPolicyDocument(
+  options: PolicyDocumentOptions,
+): PolicySource & { close(): Promise<void> } {
   const client = createFirestoreClient({ timeoutMs, ...options });
   return {
     name: `the Firestore document ${options.path}`,

@@ -117,7 +117,11 @@ function keyOf({ caller, permission, place }: Wish): string {
   return `${who}\n${permission.role} ${permission.on === "any"}\n${where}`;
 }
 
-function ask(policy: Policy, { caller, permission, place }: Wish, known: ReadonlyMap<string, boolean>): Decision {
+function ask(
+  policy: Policy,
+  { caller, permission, place }: Wish,
+  known: ReadonlyMap<string, boolean>,
+): Decision {
   const missing = permission.on === "any" ? "any" : "all";
   return decide(policy, { caller, role: permission.role, place, missing }, (group) => known.get(group));
 }

@@ -150,7 +150,8 @@ function registerHandlers(
       const target = isTarget(place) ? place : undefined;
       if (target !== undefined) exchange.target = target;
       // Nothing is contacted before this.
-      const call = permission === "none" ? exchange.call : await authorize(access, permission, place, exchange);
+      const call =
+        permission === "none" ? exchange.call : await authorize(access, permission, place, exchange);
       if (place.region !== undefined) assertRegion(place.region, allowedRegions);
       if (target === undefined) return { answer: await handler(input, call), enveloped };
       return { answer: await handler(input, { ...call, target }), enveloped, target };

@@ -23,7 +23,9 @@ const places = ["target", "instance", "any"] as const;
 
 /** By operationId. Throws when an operation declares nothing, or what cannot be read: then none may be served. */
 export function readPermissions({ paths = {} }: ApiDocument): ReadonlyMap<string, OperationPermission> {
-  const operations = Object.values(paths).flatMap((path) => methods.flatMap((method) => path?.[method] ?? []));
+  const operations = Object.values(paths).flatMap((path) =>
+    methods.flatMap((method) => path?.[method] ?? []),
+  );
   return new Map(operations.map((operation) => [operation.operationId ?? "", readPermission(operation)]));
 }
 
@@ -31,7 +33,10 @@ function readPermission(operation: Partial<ApiOperation>): OperationPermission {
   const isOpen = operation.security?.length === 0;
   const declared: unknown = (operation as { "x-permission"?: unknown })["x-permission"];
   if (declared === "none" && isOpen) return "none";
-  const fields = (typeof declared === "object" && declared !== null ? declared : {}) as Record<string, unknown>;
+  const fields = (typeof declared === "object" && declared !== null ? declared : {}) as Record<
+    string,
+    unknown
+  >;
   const { name, role, on = "target", changes = false, ...unknown } = fields;
   const known = policyRoles.find((one) => one === role);
   const place = places.find((one) => one === on);

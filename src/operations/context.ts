@@ -53,8 +53,6 @@ export interface Call {
   readonly signal: AbortSignal;
   /** The kinds of roles that the caller may give and take here; undefined: every one. */
   readonly allowedRoleKinds?: readonly string[];
-  /** Predefined roles of PostgreSQL that the caller's templates may name; undefined: every one. */
-  readonly allowedNativeRoles?: readonly string[];
   /** Whether the caller may do the same at another place, all of it. Absent: everywhere. */
   readonly permits?: (place: Place) => Promise<boolean>;
 }

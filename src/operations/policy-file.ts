@@ -1,6 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
-import { PolicyError } from "../domain/policy-parser.ts";
+import type { Policy } from "../domain/policy.ts";
+import { PolicyError, parsePolicy } from "../domain/policy-parser.ts";
 import type { PolicySource } from "./policy.ts";
+import { parsePolicyText } from "./policy-text.ts";
 
 const maxBytes = 1024 * 1024;
 
@@ -16,4 +18,12 @@ export function createPolicyFile(path: string): PolicySource {
       return { version, content: async () => ({ text: await readFile(path, "utf8") }) };
     },
   };
+}
+
+/** Reads the file once. Rejects with a PolicyError, or with why it cannot be read. */
+export async function readPolicyFile(path: string): Promise<Policy> {
+  const found = await createPolicyFile(path).read(undefined);
+  if (typeof found === "string") throw new Error("a file that is read first is always new");
+  const content = await found.content();
+  return parsePolicy("text" in content ? await parsePolicyText(content.text) : content.fields);
 }

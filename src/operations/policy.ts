@@ -45,7 +45,12 @@ export interface LivePolicy {
  * Keeps a policy up to date: it is read again before it is used when that was longer ago than `ttlMs`. A new version
  * that is broken, or that cannot be read, leaves the last good one in force, with an error in the log and a warning.
  */
-export function createLivePolicy({ source, ttlMs, log, now = performance.now.bind(performance) }: LivePolicyOptions): LivePolicy {
+export function createLivePolicy({
+  source,
+  ttlMs,
+  log,
+  now = performance.now.bind(performance),
+}: LivePolicyOptions): LivePolicy {
   let policy: Policy | undefined;
   let version: string | undefined;
   let readAt = Number.NEGATIVE_INFINITY;
@@ -59,7 +64,8 @@ export function createLivePolicy({ source, ttlMs, log, now = performance.now.bin
       take(await load());
       outage = undefined;
     } catch (error) {
-      const consequence = policy === undefined ? "nothing can be decided" : "the last good one stays in force";
+      const consequence =
+        policy === undefined ? "nothing can be decided" : "the last good one stays in force";
       if (error instanceof PolicyError) {
         fault = `The policy in ${source.name} is wrong: ${consequence}`;
         log.error(fault, { faults: error.faults });

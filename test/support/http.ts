@@ -11,7 +11,7 @@ import type { Pools, PoolTotals } from "../../src/postgres/session.ts";
 import { pretendedOperations } from "./http-operations.ts";
 
 export interface LogLine {
-  readonly level: LogLevel;
+  readonly level: LogLevel | "notice";
   readonly message: string;
   readonly fields: LogFields;
 }
@@ -19,7 +19,7 @@ export interface LogLine {
 /** A log that keeps its lines; fields of its children are in each line. */
 export function collectingLog(lines: LogLine[], own: LogFields = {}): Log {
   const write =
-    (level: LogLevel) =>
+    (level: LogLine["level"]) =>
     (message: string, fields: LogFields = {}): void => {
       lines.push({ level, message, fields: { ...own, ...fields } });
     };
@@ -28,6 +28,7 @@ export function collectingLog(lines: LogLine[], own: LogFields = {}): Log {
     info: write("info"),
     warning: write("warning"),
     error: write("error"),
+    notice: write("notice"),
     child: (fields) => collectingLog(lines, { ...own, ...fields }),
   };
 }

@@ -34,7 +34,7 @@ const typesOnly: Readonly<Record<string, readonly string[]>> = {
   http: ["postgres/session.ts"],
 };
 
-const compositionRoots = ["main.ts", "local.ts"];
+const compositionRoots = ["main.ts", "local.ts", "policy-access.ts"];
 
 interface Import {
   readonly file: string;

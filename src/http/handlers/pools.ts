@@ -85,7 +85,8 @@ async function listPermitted(listing: PoolsListing, { permits }: Call): Promise<
   const pools: PoolsListing["pools"][number][] = [];
   for (const pool of listing.pools) if (await permits(pool.target)) pools.push(pool);
   const paused: Scope[] = [];
-  for (const scope of listing.paused) if (await permits(scope === "everything" ? {} : scope)) paused.push(scope);
+  for (const scope of listing.paused)
+    if (await permits(scope === "everything" ? {} : scope)) paused.push(scope);
   return { ...listing, pools, paused };
 }
 

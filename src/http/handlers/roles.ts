@@ -134,7 +134,9 @@ async function findStatus(
     const database = parseIdentifier("database_name", input.database_name);
     const place = { project: input.project_id, instance: input.instance_name, database };
     const regions = await operations.findRecordedRegions(context, call, place);
-    const allowed = regions.filter((region) => allowedRegions.length === 0 || allowedRegions.includes(region));
+    const allowed = regions.filter(
+      (region) => allowedRegions.length === 0 || allowedRegions.includes(region),
+    );
     const permitted: string[] = [];
     for (const region of allowed) {
       if (call.permits === undefined || (await call.permits({ ...place, region }))) permitted.push(region);
