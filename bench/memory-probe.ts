@@ -29,6 +29,7 @@ answerParent<MemoryOrder>(async (order) => {
   const access = keepsConnections ? tlsAccess(order.tls) : plainAccess(order.postgres);
   const password = keepsConnections ? order.password : order.postgres.password;
   const config = parseConfig({
+    ...{ AUTH_MODE: "none", API_HOST: "127.0.0.1" },
     ...{ INSTANCE_CONNECTION_LIMIT: "1200", TOTAL_CONNECTION_LIMIT: "1200" },
     CONNECTION_IDLE_TIMEOUT: keepsConnections ? "3600" : "0.5",
   });

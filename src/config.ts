@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { findAuthFaults, parseAuth } from "./auth-settings.ts";
 import type { Setting } from "./setting-kinds.ts";
 import { type SettingName, settings, type Values } from "./settings.ts";
 import { parseSettingsFile } from "./settings-file.ts";
@@ -35,6 +36,7 @@ function parseValues(env: Environment, faults: SettingFault[]): Values {
     if ("problem" in parsed) faults.push({ name, problem: parsed.problem });
     else values[name] = parsed.value;
   }
+  faults.push(...findAuthFaults(values));
   if (faults.length > 0) throw new ConfigError(faults);
   return values as Values;
 }
@@ -76,6 +78,7 @@ export function parseConfig(environment: Environment, settingsFile = "") {
       groups: values.CLOUD_IDENTITY_GROUPS,
       groupsEndpoint: values.CLOUD_IDENTITY_ENDPOINT,
     },
+    auth: parseAuth(values),
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT,
     operationWaitMs: values.OPERATION_WAIT,
     operations: {

@@ -23,6 +23,7 @@ const usage = `Usage: npm run local [-- OPTIONS]
   --cloud-only   run the cloud without the service
 
 PORT is the service's port, 8080 by default; PORT=0 picks a free one.
+AUTH_MODE=none lets the service answer whoever calls.
 `;
 
 class UsageError extends Error {
@@ -116,7 +117,8 @@ async function run(options: Options): Promise<number> {
   }
   const serviceUrl = service?.url ?? null;
   const descriptionPath = await writeDescription(checkout, describeCloud(cloud, serviceUrl));
-  say(await renderWelcome({ cloud, serviceUrl, descriptionPath, keptIn }));
+  const asksCallers = process.env.AUTH_MODE?.trim().toLowerCase() !== "none";
+  say(await renderWelcome({ cloud, serviceUrl, asksCallers, descriptionPath, keptIn }));
 
   const died = service?.ended.then((code) => code);
   const reason = await Promise.race([signal, ...(died ? [died] : [])]);

@@ -6,6 +6,7 @@ import { createInstanceAccess } from "./google/connector.ts";
 import { createRegistry } from "./google/registry.ts";
 import { createAdminPasswords } from "./google/secrets.ts";
 import { createHttpServer } from "./http/app.ts";
+import { createIdentifyCaller } from "./http/auth/identify.ts";
 import { createLog, type Log } from "./log.ts";
 import { createSharedReads } from "./operations/shared-reads.ts";
 import { assertPolicy, createPolicyAccess, noPolicy } from "./policy-access.ts";
@@ -71,6 +72,7 @@ async function createService(config: Config, log: Log) {
       ...(config.sharedReads ? { sharedReads: createSharedReads() } : {}),
     },
     settings: config.http,
+    identifyCaller: createIdentifyCaller({ settings: config.auth, log }),
     log,
     service: config.service,
     access: policy.access,

@@ -46,6 +46,28 @@ const documentPath = {
   expected: "collection/document, such as policies/main",
 };
 
+const cloudRunService = {
+  matches: matching(/^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/),
+  expected: "the name of a Cloud Run service",
+};
+const loopbackUrl = {
+  matches: (value: string) => {
+    const url = parseUrl(value);
+    return (
+      url !== undefined &&
+      /^https?:$/.test(url.protocol) &&
+      isLoopback(url.hostname) &&
+      url.username + url.password + url.hash === ""
+    );
+  },
+  expected: "a URL on this machine, such as http://127.0.0.1:9000/certs; it is for local clouds only",
+};
+
+/** Whether only this machine can reach what listens at an address of that name. */
+export function isLoopback(name: string): boolean {
+  return /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1|\[::1\])$/i.test(name);
+}
+
 function parseUrl(value: string): URL | undefined {
   return URL.canParse(value) ? new URL(value) : undefined;
 }
@@ -101,6 +123,19 @@ export const settings = {
   POLICY_REFRESH_INTERVAL: seconds(5, { min: 0, max: 3600 }),
   CLOUD_IDENTITY_GROUPS: flag(false),
   CLOUD_IDENTITY_ENDPOINT: optional(text("", endpoint)),
+  AUTH_MODE: choice("id-token", {
+    "id-token": "id-token",
+    iap: "iap",
+    "cloud-run": "cloud-run",
+    none: "none",
+  } as const),
+  AUTH_AUDIENCES: list("", {
+    matches: matching(/^[!-+\--~]{1,500}$/),
+    expected: "audiences of tokens, such as https://manager.example.com or /projects/NUMBER/...",
+  }),
+  AUTH_IAM_ONLY_SERVICE: optional(text("", cloudRunService)),
+  AUTH_JWKS_URL: optional(text("", loopbackUrl)),
+  K_SERVICE: optional(text("", cloudRunService)),
 
   ALLOWED_REGIONS: list("", {
     matches: matching(/^[a-z]+-[a-z]+[0-9]+$/),

@@ -30,7 +30,10 @@ answerParent<FleetSettings | { readonly memory: true }>(async (message) => {
 });
 
 async function startService({ servers, instanceLimit }: FleetSettings): Promise<number> {
-  const config = parseConfig({ INSTANCE_CONNECTION_LIMIT: String(instanceLimit) });
+  const config = parseConfig({
+    ...{ AUTH_MODE: "none", API_HOST: "127.0.0.1" },
+    INSTANCE_CONNECTION_LIMIT: String(instanceLimit),
+  });
   const accessOf = new Map<string, InstanceAccess>();
   const passwordsOf = new Map<string, AdminPasswords>();
   for (const [name, address] of Object.entries(servers)) {

@@ -12,6 +12,7 @@ import { contractOfSize } from "./contract-size.ts";
 /** The service as main.ts puts it together, but for the way to PostgreSQL: that is plain TCP, as the rivals have it. */
 answerParent<ContestantSettings>(async (settings) => {
   const config = parseConfig({
+    ...{ AUTH_MODE: "none", API_HOST: "127.0.0.1" },
     CONNECTION_POOL_SIZE: String(settings.poolSize),
     CONNECTION_POOL_MAX_OVERFLOW: "0",
   });

@@ -5,6 +5,7 @@ import { startControlServer } from "./control.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import { type FirestoreServer, startFirestore } from "./firestore.ts";
 import type { LoadedFleet } from "./fleet.ts";
+import { type IdTokenOptions, type Issuer, principalsOf, startIssuer } from "./issuer.ts";
 import { type LocalInstance, startLocalInstance } from "./local-instance.ts";
 import { startMetadataServer } from "./metadata-server.ts";
 import { preparePostgresDirectories } from "./postgres-directories.ts";
@@ -28,6 +29,8 @@ export interface LocalCloud {
   readonly sqlAdmin: SqlAdminApi;
   readonly secretManager: SecretManagerServer;
   readonly firestore: FirestoreServer;
+  /** Of the callers' ID tokens. */
+  readonly issuer: Issuer;
   readonly faults: Faults;
   readonly controlUrl: string;
   /** The environment variables that point a service, and Google's clients in it, at this cloud and nowhere else. */
@@ -38,6 +41,8 @@ export interface LocalCloud {
   secretOf(instance: LocalInstance): string;
   /** An access token of a principal, as its own credentials would give it. */
   issueAccessToken(email: string): string;
+  /** An ID token of a principal, for the local service unless told. Throws when there is no such principal. */
+  issueIdToken(email: string, options?: IdTokenOptions): string;
   stop(): Promise<void>;
 }
 
@@ -66,13 +71,21 @@ async function startParts(
   const email = `cloudsql-manager@${projectId.replace(/^(.*):(.*)$/, "$2.$1")}.iam.gserviceaccount.com`;
   const gcloudDirectory = join(runDirectory, "gcloud");
 
-  const [instances, secretManager, firestore, metadata] = await allOrNone([
+  const issuing = startIssuer({ principals: principalsOf(fleet, email) }).then((server) =>
+    deferStop(started, server),
+  );
+  const issueIdentityToken = async (principal: string, audience: string) =>
+    (await issuing).issue(principal, { audience });
+  const [instances, secretManager, firestore, issuer, metadata] = await allOrNone([
     startInstances(fleet, directory, started),
     startSecretManager({ stateFile: stateFile("secret-manager.json") }).then((server) =>
       deferStop(started, server),
     ),
     startFirestore({ stateFile: stateFile("firestore.json") }).then((server) => deferStop(started, server)),
-    startMetadataServer({ projectId, email, tokens }).then((server) => deferStop(started, server)),
+    issuing,
+    startMetadataServer({ projectId, email, tokens, issueIdentityToken }).then((server) =>
+      deferStop(started, server),
+    ),
     mkdir(gcloudDirectory),
   ]);
   const sqlAdmin = deferStop(
@@ -94,7 +107,7 @@ async function startParts(
     const name = secretOf(instance);
     if (secretManager.peekSecret(name) !== adminPassword) secretManager.seedSecret(name, adminPassword);
   }
-  const faults = createFaults({ instances, sqlAdmin, secretManager, firestore, secretOf });
+  const faults = createFaults({ instances, sqlAdmin, secretManager, firestore, issuer, secretOf });
   const control = deferStop(started, await startControlServer({ faults }));
   return {
     projectId,
@@ -102,6 +115,7 @@ async function startParts(
     sqlAdmin,
     secretManager,
     firestore,
+    issuer,
     faults,
     controlUrl: control.url,
     settings: {
@@ -115,6 +129,8 @@ async function startParts(
       METADATA_SERVER_DETECTION: "assume-present",
       CLOUDSDK_CONFIG: gcloudDirectory,
       CLOUDSQL_IP_TYPE: "PRIVATE",
+      AUTH_AUDIENCES: issuer.audience,
+      AUTH_JWKS_URL: issuer.jwksUrl,
     },
     instance(name) {
       const found = instances.find((each) => each.name === name);
@@ -123,6 +139,7 @@ async function startParts(
     },
     secretOf,
     issueAccessToken: (principal) => tokens.issue(principal).token,
+    issueIdToken: issuer.issue,
   };
 }
 

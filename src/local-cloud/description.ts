@@ -12,10 +12,17 @@ export function describeCloud(cloud: LocalCloud, serviceUrl: string | null): Rec
     service_url: serviceUrl,
     project_id: cloud.projectId,
     instances: cloud.instances.map(describeInstance),
+    issuer: describeIssuer(cloud),
     settings: cloud.settings,
     control_url: cloud.controlUrl,
     pid: process.pid,
   };
+}
+
+/** Where tokens of its principals are to be had; scripts/token.ts reads it. */
+function describeIssuer({ issuer }: LocalCloud): Record<string, unknown> {
+  const { url, jwksUrl, tokenUrl, audience, principals } = issuer;
+  return { url, jwks_url: jwksUrl, token_url: tokenUrl, audience, principals };
 }
 
 function describeInstance(instance: LocalInstance): Record<string, unknown> {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { FirestoreServer } from "./firestore.ts";
+import type { Issuer } from "./issuer.ts";
 import type { LocalInstance } from "./local-instance.ts";
 import type { SecretManagerFaults, SecretManagerServer } from "./secret-manager.ts";
 import type { SqlAdminApi, SqlAdminFaults } from "./sql-admin-api.ts";
@@ -10,6 +11,7 @@ export interface FaultTargets {
   readonly sqlAdmin: SqlAdminApi;
   readonly secretManager: SecretManagerServer;
   readonly firestore: FirestoreServer;
+  readonly issuer: Issuer;
   /** The full name of the secret that holds an instance's admin password. */
   secretOf(instance: LocalInstance): string;
 }
@@ -234,5 +236,28 @@ export const faultDefinitions: Readonly<Record<string, FaultDefinition>> = {
       firestore.faults.set({ slowMs: Number(delay_ms) });
       return () => firestore.faults.set({ slowMs: 0 });
     },
+  },
+  issuer_down: {
+    description: "The issuer of ID tokens, and its keys, refuse connections.",
+    parameters: {},
+    async start({ issuer }) {
+      await issuer.pause();
+      return issuer.resume;
+    },
+  },
+  issuer_slow: {
+    description: "The keys of ID tokens wait.",
+    parameters: delay,
+    start: ({ issuer }, { delay_ms }) => {
+      issuer.faults.delayMs = Number(delay_ms);
+      return () => {
+        issuer.faults.delayMs = 0;
+      };
+    },
+  },
+  issuer_key_rotated: {
+    description: "ID tokens are signed with another key, and the old one is not published any more.",
+    parameters: {},
+    start: ({ issuer }) => issuer.rotateKey(),
   },
 };

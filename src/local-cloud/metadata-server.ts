@@ -7,7 +7,7 @@ export interface MetadataServerOptions {
   readonly email: string;
   readonly tokens: AccessTokens;
   /** Makes an identity token for an audience. */
-  readonly issueIdentityToken?: (email: string, audience: string) => string;
+  readonly issueIdentityToken?: (email: string, audience: string) => Promise<string>;
   readonly port?: number | undefined;
 }
 
@@ -29,13 +29,14 @@ const scopes = [
  */
 export async function startMetadataServer(options: MetadataServerOptions): Promise<MetadataServer> {
   const values = metadataValues(options);
-  const http = await startLoopbackHttp(async (request) => answerMetadata(request, values), {
+  const http = await startLoopbackHttp((request) => answerMetadata(request, values), {
     port: options.port,
   });
   return { host: `${http.host}:${http.port}`, stop: http.stop };
 }
 
-type Value = string | Record<string, unknown> | undefined;
+type Plain = string | Record<string, unknown> | undefined;
+type Value = Plain | Promise<Plain>;
 
 function metadataValues(options: MetadataServerOptions): Map<string, (query: URLSearchParams) => Value> {
   const { projectId, email, tokens } = options;
@@ -47,7 +48,10 @@ function metadataValues(options: MetadataServerOptions): Map<string, (query: URL
     [`instance/service-accounts/${name}`, () => ({ aliases: ["default"], email, scopes })],
     [
       `instance/service-accounts/${name}/identity`,
-      (query) => options.issueIdentityToken?.(email, query.get("audience") ?? ""),
+      (query) => {
+        const audience = query.get("audience") ?? "";
+        return audience === "" ? undefined : options.issueIdentityToken?.(email, audience);
+      },
     ],
   ];
   return new Map<string, (query: URLSearchParams) => Value>([
@@ -70,10 +74,10 @@ function readToken(tokens: AccessTokens, email: string): Record<string, unknown>
   return { access_token: token, expires_in: expiresInS, token_type: "Bearer" };
 }
 
-function answerMetadata(
+async function answerMetadata(
   request: HttpRequest,
   values: ReadonlyMap<string, (query: URLSearchParams) => Value>,
-): HttpAnswer {
+): Promise<HttpAnswer> {
   const { pathname, searchParams } = request.url;
   if (request.method !== "GET") return { status: 405, headers: flavor, body: "Method Not Allowed\n" };
   if (pathname === "/") return { status: 200, headers: flavor, body: "computeMetadata/\n" };
@@ -85,7 +89,7 @@ function answerMetadata(
     .replace(/\/$/, "");
   if (key === "" || key === "instance")
     return { status: 200, headers: flavor, body: "instance/\nproject/\n" };
-  const value = values.get(key)?.(searchParams);
+  const value = await values.get(key)?.(searchParams);
   return value === undefined
     ? { status: 404, headers: flavor, body: "Not Found\n" }
     : { status: 200, headers: flavor, body: value };

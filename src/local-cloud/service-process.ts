@@ -29,7 +29,7 @@ const main = fileURLToPath(new URL("../main.ts", import.meta.url));
 
 // Google's libraries, pg and proxies read these; a developer's own must not lead out of the local cloud.
 const foreign =
-  /^(GOOGLE_|GCLOUD_|GCE_|GCP_|CLOUDSDK_|CLOUDSQL_|FIREBASE_|FIRESTORE_|SECRET_|SQL_ADMIN_|DB_ADMIN_|METADATA_SERVER_|DETECT_GCP_|DATASTORE_|PG|GRPC_)|_proxy$/i;
+  /^(GOOGLE_|GCLOUD_|GCE_|GCP_|CLOUDSDK_|CLOUDSQL_|FIREBASE_|FIRESTORE_|SECRET_|SQL_ADMIN_|DB_ADMIN_|METADATA_SERVER_|AUTH_AUDIENCES|AUTH_IAM_|AUTH_JWKS_|K_|DETECT_GCP_|DATASTORE_|PG|GRPC_)|_proxy$/i;
 
 /** The user's environment without what points elsewhere, then the local run's defaults, then the cloud's settings. */
 export function serviceEnvironment(

@@ -4,6 +4,8 @@ import type { LocalInstance } from "./local-instance.ts";
 export interface WelcomeOptions {
   readonly cloud: LocalCloud;
   readonly serviceUrl: string | null;
+  /** Whether the service asks who calls. */
+  readonly asksCallers: boolean;
   readonly descriptionPath: string;
   /** Where the data stays after this run; undefined when it does not. */
   readonly keptIn: string | undefined;
@@ -31,7 +33,8 @@ export async function renderWelcome(options: WelcomeOptions): Promise<string> {
     "",
     ...Object.entries(cloud.settings).map(([name, value]) => `  ${name}=${value}`),
     "",
-    ...(serviceUrl === null ? [] : await renderExamples(cloud, serviceUrl)),
+    ...(serviceUrl === null ? [] : describeCallers(options)),
+    ...(serviceUrl === null ? [] : await renderExamples(options, serviceUrl)),
     "Ctrl-C stops everything.",
     "",
   ];
@@ -52,6 +55,21 @@ function describeInstance(instance: LocalInstance): string[] {
   ];
 }
 
+/** The command that later ones take their token from. */
+function tokenCommand({ issuer }: LocalCloud): string {
+  return `TOKEN=$(npm run --silent token -- ${issuer.principals[0]?.email})`;
+}
+
+function describeCallers({ cloud, asksCallers }: WelcomeOptions): string[] {
+  if (!asksCallers) return ["The service asks nobody who they are (AUTH_MODE).", ""];
+  return [
+    "The service wants an ID token of its callers, as in production (AUTH_MODE=none: not). An hour's token is printed by",
+    "",
+    ...cloud.issuer.principals.map(({ email }) => `  npm run --silent token -- ${email}`),
+    "",
+  ];
+}
+
 const findSchema = `
   SELECT nspname AS schema FROM pg_namespace n
    WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')
@@ -59,7 +77,7 @@ const findSchema = `
    ORDER BY 1 LIMIT 1`;
 
 /** Commands to try, in this order, on the fleet's first database. */
-async function renderExamples(cloud: LocalCloud, serviceUrl: string): Promise<string[]> {
+async function renderExamples({ cloud, asksCallers }: WelcomeOptions, serviceUrl: string): Promise<string[]> {
   const instance = cloud.instances[0];
   if (!instance) return [];
   const database = instance.databases[0] ?? "postgres";
@@ -71,7 +89,8 @@ async function renderExamples(cloud: LocalCloud, serviceUrl: string): Promise<st
   };
   const post = (path: string, fields: Record<string, string> = {}) => {
     const body = quote(JSON.stringify({ ...target, ...fields }));
-    return `  curl -s ${serviceUrl}${path} -H 'Content-Type: application/json' -d ${body}`;
+    const token = asksCallers ? ` -H "Authorization: Bearer $TOKEN"` : "";
+    return `  curl -s ${serviceUrl}${path}${token} -H 'Content-Type: application/json' -d ${body}`;
   };
   const { rows } = await instance.server.querySuperuser<{ schema: string }>(database, findSchema);
   const user = instance.users.find(({ type }) => type === "CLOUD_IAM_USER") ?? instance.users[0];
@@ -79,6 +98,7 @@ async function renderExamples(cloud: LocalCloud, serviceUrl: string): Promise<st
   return [
     "Try:",
     "",
+    ...(asksCallers ? [`  ${tokenCommand(cloud)}`] : []),
     `  curl -s ${serviceUrl}/health`,
     post("/database/schemas"),
     ...(rows[0] ? [post("/database/tables", { schema_name: rows[0].schema })] : []),

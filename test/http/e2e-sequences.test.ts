@@ -60,12 +60,13 @@ const places: Readonly<Record<string, Fields>> = {
   "a strict instance of an old major": { ...strictTarget, instance_name: "old-strict-db" },
 };
 
-/** What Cloud Run's front end adds to a call, and nothing. */
+/** What goes with a call, besides the caller's own token. */
 const ways: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   directly: {},
+  // It has checked its own token, and leaves the caller's alone.
   "through Cloud Run's front end": {
     Host: "cloudsql-postgres-manager-abc123-ew.a.run.app",
-    Authorization:
+    "X-Serverless-Authorization":
       "Bearer eyJhbGciOiJSUzI1NiJ9.eyJlbWFpbCI6ImNpQGV4YW1wbGUuY29tIn0.SIGNATURE_REMOVED_BY_GOOGLE",
     Forwarded: 'for="203.0.113.9";proto=https',
     "X-Forwarded-For": "203.0.113.9",
@@ -86,7 +87,11 @@ describe("the service on the local cloud", { timeout: 120_000 }, () => {
 
   before(async () => {
     cloud = await startTestCloud(fleet);
-    service = await startCloudService(cloud, { connections: 10, settings: { LOG_LEVEL: "INFO" } });
+    service = await startCloudService(cloud, {
+      connections: 10,
+      caller: alice,
+      settings: { LOG_LEVEL: "INFO" },
+    });
   });
   after(async () => {
     await service?.[Symbol.asyncDispose]();

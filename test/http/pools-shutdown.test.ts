@@ -51,7 +51,13 @@ describe("the service that is told to stop under full load", { timeout: 60_000 }
   }
 
   it("ends with 0 within its time, answers everybody it took in, and leaves no session", async () => {
-    const settings = { API_HOST: "127.0.0.1", PORT: "0", CONNECTION_POOL_SIZE: "3", LOG_LEVEL: "INFO" };
+    const settings = {
+      AUTH_MODE: "none",
+      API_HOST: "127.0.0.1",
+      PORT: "0",
+      CONNECTION_POOL_SIZE: "3",
+      LOG_LEVEL: "INFO",
+    };
     await using service = startServiceProcess({
       ...cloud.settings,
       ...settings,
@@ -88,6 +94,7 @@ describe("the service that is told to stop under full load", { timeout: 60_000 }
   it("answers 503 to requests of a paused database, and ends in time too", async () => {
     await using service = startServiceProcess({
       ...cloud.settings,
+      AUTH_MODE: "none",
       API_HOST: "127.0.0.1",
       PORT: "0",
     });

@@ -8,7 +8,7 @@ import { describe, it } from "node:test";
 import { startServiceProcess } from "../support/service-process.ts";
 import { until } from "../support/until.ts";
 
-const quick = { API_HOST: "127.0.0.1", PORT: "0", SHUTDOWN_TIMEOUT: "3" };
+const quick = { AUTH_MODE: "none", API_HOST: "127.0.0.1", PORT: "0", SHUTDOWN_TIMEOUT: "3" };
 
 /** A request whose body is not complete, which is one that runs. `finish` sends the rest; `answer` is all that came. */
 async function sendHalf(
@@ -46,7 +46,7 @@ describe("the process", { timeout: 60_000 }, () => {
     const entry = JSON.parse(first);
     assert.equal(entry.severity, "CRITICAL");
     const names = entry.faults.map(({ name }: { name: string }) => name);
-    assert.deepEqual(names.sort(), ["CONNECTION_TIMEOUT", "PORT", "SQL_ADMIN_ENDPOINT"]);
+    assert.deepEqual(names.sort(), ["AUTH_AUDIENCES", "CONNECTION_TIMEOUT", "PORT", "SQL_ADMIN_ENDPOINT"]);
     for (const name of names)
       assert.ok(
         rest.some((line) => line.startsWith(`  ${name}: expected`)),
@@ -98,6 +98,15 @@ describe("the process", { timeout: 60_000 }, () => {
     assert.match(service.stderr(), /SETTINGS_FILE: expected a file that can be read, found ENOENT/);
   });
 
+  it("refuses to start without authentication where others than this machine can call", async () => {
+    await using service = startServiceProcess({ ...quick, AUTH_MODE: "none", API_HOST: "0.0.0.0" });
+    assert.equal(await service.exited, 1);
+    assert.match(
+      service.stderr(),
+      /^ {2}AUTH_MODE: none is for a service that listens on this machine only/m,
+    );
+  });
+
   it("says in the log which version starts, with which settings", async () => {
     await using service = startServiceProcess({ ...quick, APP_VERSION: "9.9.9", API_WORKERS: "4" });
     await service.port();
@@ -118,7 +127,10 @@ describe("the process", { timeout: 60_000 }, () => {
   });
 
   it("says which setting is wrong when its address is not one of this machine", async () => {
-    await using service = startServiceProcess({ ...quick, API_HOST: "192.0.2.1" });
+    await using service = startServiceProcess({
+      ...{ ...quick, API_HOST: "192.0.2.1", AUTH_MODE: "id-token" },
+      AUTH_AUDIENCES: "https://manager.example.com",
+    });
     assert.equal(await service.exited, 1);
     assert.match(service.log()[0]?.message ?? "", /API_HOST and PORT.*EADDRNOTAVAIL/);
   });

@@ -114,8 +114,12 @@ test("cloud and service run, the printed commands work, nothing leaves loopback,
     .split("\n")
     .filter((line) => line.startsWith("  curl "));
   assert.ok(commands.length >= 6);
+  const tokenScript = join(import.meta.dirname, "../../scripts/token.ts");
+  const email = /TOKEN=\$\(npm run --silent token -- (\S+)\)/.exec(run.output())?.[1] ?? "";
+  const token = await execute(process.execPath, [tokenScript, email], { cwd: directory });
+  const env = { PATH: process.env.PATH, TOKEN: token.stdout.trim() };
   for (const command of commands) {
-    const { stdout } = await execute("sh", ["-c", command]);
+    const { stdout } = await execute("sh", ["-c", command], { env });
     const answer = JSON.parse(stdout);
     assert.ok(answer.success === true || answer.status === "healthy", `${command}\n${stdout}`);
   }

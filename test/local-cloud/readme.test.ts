@@ -1,19 +1,20 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import type { LocalCloud } from "../../src/local-cloud/cloud.ts";
+import { describeCloud, writeDescription } from "../../src/local-cloud/description.ts";
 import { startTestCloud } from "../support/cloud.ts";
 import { type ServiceProcess, startServiceProcess } from "../support/service-process.ts";
 
 const root = join(import.meta.dirname, "../..");
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const commands = [...readme.matchAll(/^```bash\n([\s\S]*?)^```$/gm)].map(([, command = ""]) =>
-  command.trim(),
-);
+const blocks = [...readme.matchAll(/^```bash\n([\s\S]*?)^```$/gm)].map(([, command = ""]) => command.trim());
+/** Where the commands take their token from, and the commands. */
+const [tokenCommand = "", ...commands] = blocks;
 const run = promisify(execFile);
 
 interface Answer {
@@ -21,9 +22,13 @@ interface Answer {
   readonly [field: string]: unknown;
 }
 
-/** Runs a command of the README as it stands, but for the port. */
-async function runCommand(command: string, port: number): Promise<Answer> {
-  const { stdout } = await run("bash", ["-c", command.replaceAll("localhost:8080", `127.0.0.1:${port}`)]);
+/** `npm run --silent token -- EMAIL` as package.json has it, but in another directory than the checkout's. */
+const npm = `npm() { [ "$1 $2 $3 $4" = "run --silent token --" ] && node ${join(root, "scripts/token.ts")} "$5"; }`;
+
+/** Runs a command of the README as it stands, but for the port, after the one that gets the token. */
+async function runCommand(command: string, port: number, cwd: string): Promise<Answer> {
+  const here = command.replaceAll("localhost:8080", `127.0.0.1:${port}`);
+  const { stdout } = await run("bash", ["-c", [npm, tokenCommand, here].join("\n")], { cwd });
   return JSON.parse(stdout);
 }
 
@@ -35,6 +40,7 @@ function title(command: string): string {
 describe("the README's commands, in their order", { timeout: 120_000 }, () => {
   // The bundle runs where no node_modules is in reach: it must bring all that it needs, Google's clients included.
   const bundle = mkdtempSync(join(tmpdir(), "bundle-"));
+  const checkout = mkdtempSync(join(tmpdir(), "checkout-"));
   let cloud: LocalCloud;
   let service: ServiceProcess;
   let port: number;
@@ -49,6 +55,8 @@ describe("the README's commands, in their order", { timeout: 120_000 }, () => {
     const built = run(process.execPath, [join(root, "scripts/build.ts"), "--out", bundle]);
     cloud = await startTestCloud();
     await built;
+    mkdirSync(join(checkout, ".local"));
+    await writeDescription(checkout, describeCloud(cloud, null));
     const settings = { ...cloud.settings, API_HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "INFO" };
     service = startServiceProcess(settings, { start: join(bundle, "main.js"), cwd: bundle });
     port = await service.port();
@@ -58,6 +66,7 @@ describe("the README's commands, in their order", { timeout: 120_000 }, () => {
     await service?.[Symbol.asyncDispose]();
     await cloud?.stop();
     rmSync(bundle, { recursive: true });
+    rmSync(checkout, { recursive: true });
   });
 
   it("are there for every operation on databases and pools", () => {
@@ -67,11 +76,18 @@ describe("the README's commands, in their order", { timeout: 120_000 }, () => {
 
   for (const command of commands) {
     it(`succeed: ${title(command)}`, async () => {
-      const answer = await runCommand(command, port);
+      const answer = await runCommand(command, port, checkout);
       assert.equal(answer.success, true, JSON.stringify(answer));
       answers.set(title(command), answer);
     });
   }
+
+  it("need the token", async () => {
+    assert.equal(tokenCommand, "TOKEN=$(npm run --silent token -- alice@example.com)");
+    const command = commands.find((each) => each.includes("/database/schemas")) ?? "";
+    const without = await runCommand(command.replace("$TOKEN", ""), port, checkout);
+    assert.equal(without.status, 401);
+  });
 
   it("did what the text around them says", () => {
     assert.equal(answers.get("/schemas/create")?.created, true);

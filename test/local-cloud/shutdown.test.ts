@@ -38,6 +38,7 @@ describe("the service that is told to stop while it works on a database", { time
     instance = found;
     settings = {
       ...cloud.settings,
+      AUTH_MODE: "none",
       API_HOST: "127.0.0.1",
       PORT: "0",
       CONNECTION_POOL_SIZE: "1",

@@ -246,10 +246,12 @@ describe("the first requests of a database that come at the same time", () => {
   });
 });
 
+const nobody = { AUTH_MODE: "none", API_HOST: "127.0.0.1" };
+
 describe("the settings of the environment", () => {
   it("reach the budget: an instance's connections are shared by the processes", async () => {
     const limitWith = async (environment: Record<string, string>) => {
-      const settings = parseConfig({ CONNECTION_POOL_SIZE: "200", ...environment }).pools;
+      const settings = parseConfig({ ...nobody, CONNECTION_POOL_SIZE: "200", ...environment }).pools;
       pools = createTestPools({ pg17: server }, { settings });
       const before = pools.totals().limit;
       await read();
@@ -268,6 +270,7 @@ describe("the settings of the environment", () => {
     const relay = await startRelay(server.port);
     relay.set("refuse");
     const { pools: settings } = parseConfig({
+      ...nobody,
       BREAKER_FAILURE_THRESHOLD: "2",
       BREAKER_RESET_TIMEOUT: "7",
       CONNECTION_RETRY_ATTEMPTS: "1",

@@ -29,6 +29,8 @@ export interface CloudService {
 
 export interface CloudServiceOptions {
   readonly settings?: Readonly<Record<string, string>>;
+  /** Whose token each call has; without one the service asks nobody (AUTH_MODE=none). */
+  readonly caller?: string;
   /** Connections to the service. */
   readonly connections?: number;
   /** Longer than this, and a call has hung. */
@@ -62,11 +64,12 @@ export async function startCloudService(
   cloud: LocalCloud,
   options: CloudServiceOptions = {},
 ): Promise<CloudService> {
-  const { settings = {}, connections = 20, callTimeoutMs = 20_000 } = options;
+  const { settings = {}, caller, connections = 20, callTimeoutMs = 20_000 } = options;
   const secrets = new Set(readSecrets(cloud));
   const answers: string[] = [];
   const process = startServiceProcess({
     ...cloud.settings,
+    AUTH_MODE: caller === undefined ? "none" : "id-token",
     API_HOST: "127.0.0.1",
     PORT: "0",
     LOG_LEVEL: "DEBUG",
@@ -75,13 +78,19 @@ export async function startCloudService(
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const url = `http://127.0.0.1:${await process.port()}`;
 
+  const ownHeaders: Readonly<Record<string, string>> =
+    caller === undefined ? {} : { Authorization: `Bearer ${cloud.issueIdToken(caller)}` };
+
   async function call(operationId: string, fields: Fields = {}, headers = {}): Promise<Answer> {
     const { method, path } = contractOperation(operationId);
     const isGet = method === "get";
     const query = isGet ? `?${new URLSearchParams(fields as Record<string, string>)}` : "";
     const body = isGet ? undefined : JSON.stringify(fields);
     for (const secret of readSecrets(cloud)) secrets.add(secret);
-    const sent = await send(url + path + query, { method, body, headers, agent, callTimeoutMs });
+    const sent = await send(url + path + query, {
+      ...{ method, body, agent, callTimeoutMs },
+      headers: { ...ownHeaders, ...headers },
+    });
     const answer = { ...sent, body: JSON.parse(sent.text) as Fields };
     answers.push(answer.text);
     assertContract(operationId, answer);
@@ -109,7 +118,7 @@ export async function startCloudService(
       for (const secret of readSecrets(cloud)) secrets.add(secret);
       const said = [process.stdout(), process.stderr(), ...answers].join("\n");
       for (const secret of secrets) assert.ok(!said.includes(secret), "a password was said");
-      assert.doesNotMatch(said, /SCRAM-SHA-256\$|ya29\.|BEGIN [A-Z ]*PRIVATE KEY/);
+      assert.doesNotMatch(said, /SCRAM-SHA-256\$|ya29\.|\beyJ[\w-]+\.eyJ|BEGIN [A-Z ]*PRIVATE KEY/);
       for (const answer of answers) assert.doesNotMatch(answer, /\bat .{0,200}\.[jt]s:\d+/);
       assert.deepEqual(
         process.log().filter(({ severity }) => severity === "ERROR" || severity === "CRITICAL"),

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ConfigError, type Environment, parseConfig } from "../../src/config.ts";
+import { ConfigError, type Environment, parseConfig as parse } from "../../src/config.ts";
+
+/** The least that is needed. */
+const audience = { AUTH_AUDIENCES: "https://manager.example.com" };
+
+function parseConfig(env: Environment, settingsFile = "") {
+  return parse({ ...audience, ...env }, settingsFile);
+}
 
 function faultsOf(env: Environment): Record<string, string> {
   try {
@@ -13,7 +20,7 @@ function faultsOf(env: Environment): Record<string, string> {
 }
 
 describe("the configuration", () => {
-  it("needs no setting at all", () => {
+  it("needs no setting but the audience of its callers", () => {
     const config = parseConfig({});
     assert.equal(config.http.port, 8080);
     assert.equal(config.http.host, "0.0.0.0");
@@ -207,5 +214,88 @@ describe("wrong settings", () => {
       parseConfig({ SQL_ADMIN_ENDPOINT: "http://127.0.0.1:8123" }).sqlAdmin.endpoint,
       "http://127.0.0.1:8123",
     );
+  });
+});
+
+describe("how callers are identified", () => {
+  const onlyThis = { API_HOST: "127.0.0.1" };
+  const cloudRun = { AUTH_MODE: "cloud-run", K_SERVICE: "manager", AUTH_IAM_ONLY_SERVICE: "manager" };
+  const backend = "/projects/123456789/global/backendServices/987654321";
+  const keys = "http://127.0.0.1:9000/oauth2/v3/certs";
+
+  it("is by ID tokens unless told, for at least one audience", () => {
+    const auth = parse({ AUTH_AUDIENCES: "https://a.example.com, b" }).auth;
+    assert.deepEqual(auth, {
+      mode: "id-token",
+      audiences: ["https://a.example.com", "b"],
+      jwksUrl: undefined,
+    });
+    const faults = faultsOf({ AUTH_AUDIENCES: "" });
+    assert.deepEqual(Object.keys(faults), ["AUTH_AUDIENCES"]);
+    assert.match(faults.AUTH_AUDIENCES ?? "", /at least one audience.*id-token/);
+    for (const empty of [" ", ",", " , "])
+      assert.ok(faultsOf({ AUTH_AUDIENCES: empty }).AUTH_AUDIENCES, empty);
+  });
+
+  it("is by Identity-Aware Proxy for audiences of its form only", () => {
+    assert.equal(parseConfig({ AUTH_MODE: "IAP", AUTH_AUDIENCES: backend }).auth.mode, "iap");
+    const wrong = [
+      "",
+      "https://manager.example.com",
+      `${backend},https://b`,
+      "/projects/name/apps/a",
+      "/projects/1/",
+    ];
+    for (const text of wrong) {
+      const faults = faultsOf({ AUTH_MODE: "iap", AUTH_AUDIENCES: text });
+      assert.match(faults.AUTH_AUDIENCES ?? "", /\/projects\/NUMBER/, text);
+    }
+  });
+
+  it("is by what Cloud Run checked only on Cloud Run, and only when the service is named as one that asks for IAM", () => {
+    assert.deepEqual(parse(cloudRun).auth, { mode: "cloud-run", audiences: [] });
+    const elsewhere = faultsOf({ ...cloudRun, K_SERVICE: "" });
+    assert.match(elsewhere.AUTH_MODE ?? "", /K_SERVICE/);
+    assert.ok(elsewhere.AUTH_IAM_ONLY_SERVICE);
+    for (const named of ["", "another", "Manager"]) {
+      const faults = faultsOf({ ...cloudRun, AUTH_IAM_ONLY_SERVICE: named });
+      assert.deepEqual(Object.keys(faults), ["AUTH_IAM_ONLY_SERVICE"], named);
+    }
+    const neither = faultsOf({ AUTH_MODE: "cloud-run" });
+    assert.deepEqual(Object.keys(neither).sort(), ["AUTH_IAM_ONLY_SERVICE", "AUTH_MODE"]);
+  });
+
+  it("is not asked for only where nobody else can call", () => {
+    for (const host of ["127.0.0.1", "127.1.2.3", "::1", "localhost"]) {
+      assert.deepEqual(parse({ AUTH_MODE: "none", API_HOST: host }).auth, { mode: "none" }, host);
+    }
+    for (const host of ["", "0.0.0.0", "::", "10.0.0.1", "localhost.example.com", "127.0.0.1.nip.io"]) {
+      assert.match(faultsOf({ AUTH_MODE: "none", API_HOST: host }).AUTH_MODE ?? "", /API_HOST/, host);
+    }
+  });
+
+  it("takes keys from this machine only, and never on Cloud Run", () => {
+    const { auth } = parseConfig({ AUTH_JWKS_URL: keys });
+    assert.equal("jwksUrl" in auth ? auth.jwksUrl : "", keys);
+    const elsewhere = [
+      "https://keys.example.com/certs",
+      "http://127.0.0.1@example.com/",
+      "ftp://127.0.0.1/",
+      "127.0.0.1",
+    ];
+    for (const url of elsewhere) assert.ok(faultsOf({ AUTH_JWKS_URL: url }).AUTH_JWKS_URL, url);
+    assert.match(faultsOf({ AUTH_JWKS_URL: keys, K_SERVICE: "manager" }).AUTH_JWKS_URL ?? "", /local clouds/);
+  });
+
+  it("is reported together with what else is wrong", () => {
+    const faults = faultsOf({
+      ...onlyThis,
+      PORT: "x",
+      AUTH_AUDIENCES: "",
+      AUTH_JWKS_URL: "x",
+      AUTH_MODE: "id-token",
+    });
+    assert.deepEqual(Object.keys(faults).sort(), ["AUTH_AUDIENCES", "AUTH_JWKS_URL", "PORT"]);
+    assert.deepEqual(Object.keys(faultsOf({ AUTH_MODE: "token" })), ["AUTH_MODE"]);
   });
 });

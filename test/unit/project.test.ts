@@ -17,6 +17,8 @@ const packageFile: {
   readonly optionalDependencies: Record<string, string>;
 } = JSON.parse(read("package.json"));
 
+const audience: Record<string, string> = { AUTH_AUDIENCES: "https://manager.example.com" };
+
 interface Probe {
   readonly httpGet: { readonly path: string; readonly port: number };
 }
@@ -47,7 +49,10 @@ const { template } = service.spec;
 const [container] = template.spec.containers;
 assert.ok(container);
 const env = Object.fromEntries(
-  container.env.map(({ name, value }) => [name, value.replace("__PROJECT__", "demo-project")]),
+  container.env.map(({ name, value }) => [
+    name,
+    value.replace("__PROJECT__", "demo-project").replace("__AUDIENCE__", "https://manager.example.com"),
+  ]),
 );
 
 describe("package.json and its lock file", () => {
@@ -76,7 +81,7 @@ describe("package.json and its lock file", () => {
   });
 
   it("have the version that the service and the contract show", () => {
-    assert.equal(parseConfig({}).service.version, packageFile.version);
+    assert.equal(parseConfig(audience).service.version, packageFile.version);
     assert.equal(parse(read("openapi/openapi.yaml")).info.version, packageFile.version);
   });
 });
@@ -95,7 +100,10 @@ describe("the settings' table in the README", () => {
 
   it("has defaults that are valid", () => {
     for (const [, name = "", fallback = ""] of rows) {
-      assert.doesNotThrow(() => parseConfig({ [name]: fallback }), name);
+      assert.doesNotThrow(
+        () => parseConfig({ ...audience, [name]: fallback || (audience[name] ?? "") }),
+        name,
+      );
     }
   });
 });
@@ -113,7 +121,7 @@ describe("service.yaml", () => {
       assert.ok(paths[probe.httpGet.path]?.get, probe.httpGet.path);
       assert.equal(probe.httpGet.port, container.ports[0]?.containerPort);
     }
-    assert.equal(parseConfig({}).http.port, container.ports[0]?.containerPort);
+    assert.equal(parseConfig(audience).http.port, container.ports[0]?.containerPort);
   });
 
   it("lets nobody in from the internet, nor without an identity", () => {
@@ -238,6 +246,16 @@ describe("the documents", () => {
       return page ? !readme.includes(`\`${path}\``) : !readme.includes(`http://localhost:8080${path}`);
     });
     assert.deepEqual(missing, []);
+  });
+
+  it("send a token with each command in the README, but for what is open", () => {
+    const blocks = [...read("README.md").matchAll(/^```bash\n([\s\S]*?)^```$/gm)].map(([block]) => block);
+    const calls = blocks.filter(
+      (block) => block.includes("curl") && !block.includes("localhost:8080/health\n"),
+    );
+    const without = calls.filter((block) => !block.includes('-H "Authorization: Bearer $TOKEN"'));
+    assert.ok(calls.length > 20);
+    assert.deepEqual(without, []);
   });
 
   it("show every kind of failure in the README, with its status", async () => {
