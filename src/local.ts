@@ -117,8 +117,8 @@ async function run(options: Options): Promise<number> {
   }
   const serviceUrl = service?.url ?? null;
   const descriptionPath = await writeDescription(checkout, describeCloud(cloud, serviceUrl));
-  const asksCallers = process.env.AUTH_MODE?.trim().toLowerCase() !== "none";
-  say(await renderWelcome({ cloud, serviceUrl, asksCallers, descriptionPath, keptIn }));
+  const asks = asksCallers(process.env.AUTH_MODE ?? "");
+  say(await renderWelcome({ cloud, serviceUrl, asksCallers: asks, descriptionPath, keptIn }));
 
   const died = service?.ended.then((code) => code);
   const reason = await Promise.race([signal, ...(died ? [died] : [])]);
@@ -128,7 +128,14 @@ async function run(options: Options): Promise<number> {
 }
 
 function startService(cloud: LocalCloud, port: number): Promise<ServiceProcess> {
-  return startServiceProcess(serviceEnvironment(process.env, cloud.settings, port));
+  const { AUTH_MODE = "", POLICY_FILE = "", POLICY_DOCUMENT = "" } = process.env;
+  const needsPolicy = asksCallers(AUTH_MODE) && `${POLICY_FILE}${POLICY_DOCUMENT}`.trim() === "";
+  const settings = { ...cloud.settings, ...(needsPolicy ? { POLICY_FILE: cloud.policyFile } : {}) };
+  return startServiceProcess(serviceEnvironment(process.env, settings, port));
+}
+
+function asksCallers(mode: string): boolean {
+  return mode.trim().toLowerCase() !== "none";
 }
 
 function say(text: string): void {

@@ -1,7 +1,8 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createAccessTokens } from "./access-tokens.ts";
 import { startControlServer } from "./control.ts";
+import { demoFleetFile, demoPolicyFile } from "./demo-fleet.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import { type FirestoreServer, startFirestore } from "./firestore.ts";
 import type { LoadedFleet } from "./fleet.ts";
@@ -33,6 +34,8 @@ export interface LocalCloud {
   readonly issuer: Issuer;
   readonly faults: Faults;
   readonly controlUrl: string;
+  /** For POLICY_FILE, where callers are asked who they are: who of them may do what. */
+  readonly policyFile: string;
   /** The environment variables that point a service, and Google's clients in it, at this cloud and nowhere else. */
   readonly settings: Readonly<Record<string, string>>;
   /** Throws when the fleet has no such instance. */
@@ -108,6 +111,7 @@ async function startParts(
     if (secretManager.peekSecret(name) !== adminPassword) secretManager.seedSecret(name, adminPassword);
   }
   const faults = createFaults({ instances, sqlAdmin, secretManager, firestore, issuer, secretOf });
+  const policyFile = await preparePolicy(fleet, issuer, runDirectory);
   const control = deferStop(started, await startControlServer({ faults }));
   return {
     projectId,
@@ -118,6 +122,7 @@ async function startParts(
     issuer,
     faults,
     controlUrl: control.url,
+    policyFile,
     settings: {
       SQL_ADMIN_ENDPOINT: sqlAdmin.url,
       SECRET_MANAGER_ENDPOINT: `${secretManager.host}:${secretManager.port}`,
@@ -141,6 +146,18 @@ async function startParts(
     issueAccessToken: (principal) => tokens.issue(principal).token,
     issueIdToken: issuer.issue,
   };
+}
+
+/** The demo fleet has a policy of its own; of another fleet, each principal may do everything. */
+async function preparePolicy(fleet: LoadedFleet, issuer: Issuer, directory: string): Promise<string> {
+  if (fleet.source === demoFleetFile) return demoPolicyFile;
+  const principals = issuer.principals.map(
+    ({ email, kind }) => `${kind === "user" ? "user" : "serviceAccount"}:${email}`,
+  );
+  const policy = { version: 1, bindings: [{ principals, role: "admin", targets: ["*"] }] };
+  const path = join(directory, "policy.yaml");
+  await writeFile(path, JSON.stringify(policy), { mode: 0o600 });
+  return path;
 }
 
 async function startInstances(

@@ -7,3 +7,6 @@ export const demoFleetFile = fileURLToPath(new URL("demo/demo-fleet.json", impor
 export function readDemoFleet(): Promise<LoadedFleet> {
   return readFleet(demoFleetFile);
 }
+
+/** Who of the demo fleet's users may do what through the service. */
+export const demoPolicyFile = fileURLToPath(new URL("demo/policy.yaml", import.meta.url));

@@ -14,6 +14,7 @@ export function describeCloud(cloud: LocalCloud, serviceUrl: string | null): Rec
     instances: cloud.instances.map(describeInstance),
     issuer: describeIssuer(cloud),
     settings: cloud.settings,
+    policy_file: cloud.policyFile,
     control_url: cloud.controlUrl,
     pid: process.pid,
   };

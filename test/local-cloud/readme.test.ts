@@ -57,7 +57,8 @@ describe("the README's commands, in their order", { timeout: 120_000 }, () => {
     await built;
     mkdirSync(join(checkout, ".local"));
     await writeDescription(checkout, describeCloud(cloud, null));
-    const settings = { ...cloud.settings, API_HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "INFO" };
+    const callers = { POLICY_FILE: cloud.policyFile };
+    const settings = { ...cloud.settings, ...callers, API_HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "INFO" };
     service = startServiceProcess(settings, { start: join(bundle, "main.js"), cwd: bundle });
     port = await service.port();
   });

@@ -69,7 +69,9 @@ export async function startCloudService(
   const answers: string[] = [];
   const process = startServiceProcess({
     ...cloud.settings,
-    AUTH_MODE: caller === undefined ? "none" : "id-token",
+    ...(caller === undefined
+      ? { AUTH_MODE: "none" }
+      : { AUTH_MODE: "id-token", POLICY_FILE: cloud.policyFile }),
     API_HOST: "127.0.0.1",
     PORT: "0",
     LOG_LEVEL: "DEBUG",

@@ -35,7 +35,7 @@ export function readIdentity(claims: Claims, expected: ExpectedClaims, nowMs: nu
   if (expected.emailVerified && claims.email_verified !== true) {
     throw refuseCaller("unverified_email", "email_verified");
   }
-  return { caller: readCaller(claims.email), expiresAtS };
+  return { caller: readCaller(claims), expiresAtS };
 }
 
 function checkTimes({ iat, nbf, exp }: Claims, nowS: number): number {
@@ -54,10 +54,16 @@ const emailForm =
 /** Only what Google makes itself has such an address. */
 const serviceAccount = /\.gserviceaccount\.com$/;
 
-function readCaller(email: unknown): Caller {
+const domainForm = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/i;
+
+function readCaller({ email, hd }: Claims): Caller {
   if (typeof email !== "string" || email.length > 254 || !emailForm.test(email)) {
     throw refuseCaller("unverified_email", "email");
   }
   const name = email.toLowerCase();
-  return Object.freeze({ name, kind: serviceAccount.test(name) ? "service_account" : "user" });
+  const kind = serviceAccount.test(name) ? "service_account" : "user";
+  if (hd === undefined) return Object.freeze({ name, kind });
+  if (typeof hd !== "string" || hd.length > 253 || !domainForm.test(hd))
+    throw refuseCaller("invalid_token", "hd");
+  return Object.freeze({ name, kind, domain: hd.toLowerCase() });
 }
