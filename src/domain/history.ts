@@ -1,11 +1,31 @@
 import { createHash } from "node:crypto";
-import type { StatementPreview } from "./plan.ts";
+import type { StatementOutcome, StatementPreview } from "./plan.ts";
+
+/** A statement, with what became of it; entries of before that was kept have the statement alone. */
+export type RecordedStatement = StatementPreview & Partial<StatementOutcome>;
+
+/**
+ * What later versions of the service added to entries. The hash is over the members that an entry has, so that earlier
+ * entries, which lack them, verify as ever.
+ */
+export interface HistoryAdditions {
+  /** The id of the plan that was run, as its dry run answers it. */
+  readonly plan_id?: string;
+  /** The revision of the target's document before and after the entry. */
+  readonly revision_before?: number;
+  readonly revision_after?: number;
+  /** The templates of the target's roles before and after, such as `standard 1.0.0`, sorted. */
+  readonly templates_before?: readonly string[];
+  readonly templates_after?: readonly string[];
+  /** SHA-256 (hex) of the state that the target had after the change, where that was read. */
+  readonly state_after?: string;
+}
 
 /**
  * One entry of a target's history, with the names under which it is stored, since its hash is over them.
  * Entries are never changed: each holds the hash of the one before, so that a change or a gap shows.
  */
-export interface HistoryRecord {
+export interface HistoryRecord extends HistoryAdditions {
   /** The registry document of the target, so that an entry cannot be moved to another. */
   readonly document_id: string;
   /** 1, 2, 3, ... without gaps. */
@@ -22,7 +42,7 @@ export interface HistoryRecord {
   readonly role_name: string | null;
   readonly schema_name: string | null;
   /** The first of them, when all together would not fit; see `statements_total`. */
-  readonly statements: readonly StatementPreview[];
+  readonly statements: readonly RecordedStatement[];
   readonly statements_total: number;
   /** The hash of the entry before; 64 zeros in the first one. */
   readonly previous_hash: string;

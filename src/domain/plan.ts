@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 /**
  * One SQL statement as data. `text` is what runs; `preview` is what may be shown, stored and pasted into psql
  * (secrets hidden). They are the same unless the statement carries a secret.
@@ -34,6 +36,26 @@ export interface StatementPreview {
 }
 
 export const emptyPlan: Plan = Object.freeze({ statements: [], warnings: [] });
+
+/** What identifies a plan: SHA-256, in lower-case hex, of its statements. The same plan has the same, whoever makes it. */
+export function planId(plan: readonly StatementPreview[]): string {
+  const identity = JSON.stringify(plan.map(({ database, sql, optional }) => [database, sql, optional]));
+  return createHash("sha256").update(identity).digest("hex");
+}
+
+/** What became of a statement. */
+export interface StatementOutcome {
+  /**
+   * `rolled_back`: it ran, and a later failure undid it; `not_run`: an earlier one failed; `unknown`: the connection
+   * was lost while it was committed.
+   */
+  readonly outcome: "succeeded" | "failed" | "rolled_back" | "not_run" | "unknown";
+  readonly sqlstate?: string;
+  /** How many rows it changed, where it changed some. */
+  readonly rows?: number;
+  /** SQLSTATEs of the server's notices; their words may quote data. */
+  readonly notices?: readonly string[];
+}
 
 /** What may be shown and stored of a plan. */
 export function previewStatements(statements: readonly Statement[]): StatementPreview[] {

@@ -1,6 +1,5 @@
 import type { DocumentData, DocumentSnapshot } from "@google-cloud/firestore";
-import type { HistoryHead, HistoryRecord } from "../domain/history.ts";
-import type { StatementPreview } from "../domain/plan.ts";
+import type { HistoryAdditions, HistoryHead, HistoryRecord, RecordedStatement } from "../domain/history.ts";
 import type { RoleRecord } from "../operations/registry.ts";
 import { malformedDocument } from "./registry-errors.ts";
 
@@ -29,7 +28,7 @@ function fieldsOf(snapshot: DocumentSnapshot) {
     oneOf: <T extends string>(field: string, ...allowed: readonly T[]) =>
       read(field, (value): value is T => isText(value) && (allowed as readonly string[]).includes(value)),
     statements: (field: string) =>
-      read(field, (value): value is StatementPreview[] => isList(value, isStatement)),
+      read(field, (value): value is RecordedStatement[] => isList(value, isStatement)),
   };
 }
 
@@ -46,7 +45,7 @@ function isTime(value: unknown): value is { toDate(): Date } {
   );
 }
 
-function isStatement(value: unknown): value is StatementPreview {
+function isStatement(value: unknown): value is RecordedStatement {
   return (
     typeof value === "object" &&
     value !== null &&
@@ -127,6 +126,21 @@ export function parseHistoryDocument(snapshot: DocumentSnapshot): HistoryRecord 
     statements_total: fields.count("statements_total"),
     previous_hash: fields.text("previous_hash"),
     hash: fields.text("hash"),
+    ...readAdditions(snapshot),
+  };
+}
+
+/** Those that the entry has; its hash is over them. */
+function readAdditions(snapshot: DocumentSnapshot): HistoryAdditions {
+  const fields = fieldsOf(snapshot);
+  const has = (field: keyof HistoryAdditions): boolean => snapshot.get(field) !== undefined;
+  return {
+    ...(has("plan_id") ? { plan_id: fields.text("plan_id") } : {}),
+    ...(has("revision_before") ? { revision_before: fields.count("revision_before") } : {}),
+    ...(has("revision_after") ? { revision_after: fields.count("revision_after") } : {}),
+    ...(has("templates_before") ? { templates_before: fields.texts("templates_before") } : {}),
+    ...(has("templates_after") ? { templates_after: fields.texts("templates_after") } : {}),
+    ...(has("state_after") ? { state_after: fields.text("state_after") } : {}),
   };
 }
 

@@ -1,5 +1,10 @@
-import { firstPreviousHash, type HistoryRecord, hashHistoryRecord } from "../domain/history.ts";
-import type { StatementPreview } from "../domain/plan.ts";
+import {
+  firstPreviousHash,
+  type HistoryAdditions,
+  type HistoryRecord,
+  hashHistoryRecord,
+  type RecordedStatement,
+} from "../domain/history.ts";
 import type { HistoryEntry } from "../operations/registry.ts";
 import type { TargetDocument } from "./registry-documents.ts";
 
@@ -8,7 +13,7 @@ const statementsBudgetBytes = 800 * 1024;
 const longestSqlBytes = 128 * 1024;
 const longestTextBytes = 8 * 1024;
 /** What the names of a statement's fields, and its flags, take. */
-const overheadBytes = 80;
+const overheadBytes = 300;
 
 /** The next entry of a target's history, cut to what a document holds, with its hash. */
 export function nextHistoryRecord(
@@ -33,16 +38,29 @@ export function nextHistoryRecord(
     statements: cutStatements(entry.statements),
     statements_total: entry.statements.length,
     previous_hash: before?.lastHash ?? firstPreviousHash,
+    ...additions(before, entry),
   };
   return { ...record, hash: hashHistoryRecord(record) };
+}
+
+function additions(before: TargetDocument | undefined, entry: HistoryEntry): HistoryAdditions {
+  const revision = before?.revision ?? 0;
+  return {
+    revision_before: revision,
+    revision_after: revision + 1,
+    ...(entry.planId === undefined ? {} : { plan_id: entry.planId }),
+    ...(entry.templatesBefore === undefined ? {} : { templates_before: entry.templatesBefore }),
+    ...(entry.templatesAfter === undefined ? {} : { templates_after: entry.templatesAfter }),
+    ...(entry.stateAfter === undefined ? {} : { state_after: entry.stateAfter }),
+  };
 }
 
 function textOrNull(text: string | undefined): string | null {
   return text === undefined ? null : cutText(text, longestTextBytes);
 }
 
-function cutStatements(statements: readonly StatementPreview[]): StatementPreview[] {
-  const kept: StatementPreview[] = [];
+function cutStatements(statements: readonly RecordedStatement[]): RecordedStatement[] {
+  const kept: RecordedStatement[] = [];
   let leftBytes = statementsBudgetBytes;
   for (const statement of statements) {
     const cut = {
@@ -51,12 +69,25 @@ function cutStatements(statements: readonly StatementPreview[]): StatementPrevie
       database: cutText(statement.database, longestTextBytes),
       optional: statement.optional,
       destructive: statement.destructive,
+      ...outcomeOf(statement),
     };
     leftBytes -= overheadBytes + [cut.description, cut.sql, cut.database].reduce(sumBytes, 0);
     if (leftBytes < 0) break;
     kept.push(cut);
   }
   return kept;
+}
+
+/** More notices than these say nothing new. */
+const mostNotices = 10;
+
+function outcomeOf({ outcome, sqlstate, rows, notices }: RecordedStatement): Partial<RecordedStatement> {
+  return {
+    ...(outcome === undefined ? {} : { outcome }),
+    ...(sqlstate === undefined ? {} : { sqlstate }),
+    ...(rows === undefined ? {} : { rows }),
+    ...(notices === undefined || notices.length === 0 ? {} : { notices: notices.slice(0, mostNotices) }),
+  };
 }
 
 function sumBytes(total: number, text: string): number {

@@ -700,6 +700,8 @@ export interface components {
             /** @description Only entries that are about this role, or one of whose statements names it. Its full name. */
             readonly role_name?: string;
             readonly username?: components["schemas"]["Username"];
+            /** @description Only entries of this operation, by its operationId, such as `assignRole`. */
+            readonly action?: string;
             /** @description Only entries of what this caller did. */
             readonly actor?: string;
             /** @description Only entries of this time (RFC 3339) or later. */
@@ -1313,13 +1315,48 @@ export interface components {
             /** @description The schema that it was about. */
             readonly schema_name: string | null;
             /** @description The statements that ran; the first of them where an entry cannot hold them all. */
-            readonly statements: readonly components["schemas"]["PlannedStatement"][];
+            readonly statements: readonly components["schemas"]["RecordedStatement"][];
+            /** @description The id of the plan that was run */
+            readonly plan_id?: string;
+            /** @description The registry's revision before the entry. */
+            readonly revision_before?: number;
+            /** @description The registry's revision with the entry. */
+            readonly revision_after?: number;
+            /** @description The templates of the target's roles before, such as `standard 1.0.0`. */
+            readonly templates_before?: readonly string[];
+            /** @description The templates of the target's roles after. */
+            readonly templates_after?: readonly string[];
+            /** @description SHA-256 of the managed state after the change, where it was read. */
+            readonly state_after?: string;
             /** @description How many statements there were. */
             readonly statements_total: number;
             /** @description The hash of the entry before; 64 zeros in the first. */
             readonly previous_hash: string;
             /** @description SHA-256 of the other fields as canonical JSON (RFC 8785) in lower-case hex. */
             readonly hash: string;
+        };
+        readonly RecordedStatement: {
+            /** @description What the statement is for. */
+            readonly description: string;
+            /** @description The statement; secrets are hidden. */
+            readonly sql: string;
+            /** @description The database that it ran in. */
+            readonly database: string;
+            /** @description Its failure is reported and does not end the operation. */
+            readonly optional: boolean;
+            /** @description It takes away a privilege, a membership or an object. */
+            readonly destructive: boolean;
+            /**
+             * @description What became of it; missing in entries of earlier versions of the service. rolled_back: it ran, and a later failure undid it. not_run: an earlier one failed. unknown: the connection was lost during COMMIT.
+             * @enum {string}
+             */
+            readonly outcome?: "succeeded" | "failed" | "rolled_back" | "not_run" | "unknown";
+            /** @description PostgreSQL's error code, when it failed. */
+            readonly sqlstate?: string;
+            /** @description How many rows it changed, where it changed some. */
+            readonly rows?: number;
+            /** @description The codes of the server's notices. */
+            readonly notices?: readonly string[];
         };
         readonly HistoryVerified: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
             /** @description Whether nothing was changed or taken away. */

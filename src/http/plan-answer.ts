@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import type { StatementPreview } from "../domain/plan.ts";
+import { planId, type StatementPreview } from "../domain/plan.ts";
 import type { components } from "./contract.d.ts";
 
 type PlanAnswer = components["schemas"]["Plan"];
@@ -7,8 +6,7 @@ type PlanAnswer = components["schemas"]["Plan"];
 /** A dry run's plan as the contract has it; nothing when it was no dry run. */
 export function planFields(plan: readonly StatementPreview[] | undefined): { plan?: PlanAnswer } {
   if (plan === undefined) return {};
-  const identity = JSON.stringify(plan.map(({ database, sql, optional }) => [database, sql, optional]));
-  return { plan: { plan_id: createHash("sha256").update(identity).digest("hex"), statements: plan } };
+  return { plan: { plan_id: planId(plan), statements: plan } };
 }
 
 /** `1 role`, `2 roles`. */

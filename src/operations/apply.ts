@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Plan, previewStatements, type Statement } from "../domain/plan.ts";
+import { type Plan, previewStatements, type Statement, type StatementOutcome } from "../domain/plan.ts";
 import type { Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
 import { readIsIamMember } from "../postgres/authority.ts";
@@ -21,6 +21,28 @@ export type Decide<T> = (session: Session) => Promise<Decision<T>>;
 export interface Applied<T> extends Decision<T> {
   /** Optional statements that failed, with their SQLSTATE. */
   readonly failedOptional: readonly { readonly statement: Statement; readonly sqlstate: string }[];
+  /** What became of each statement, in their order. */
+  readonly outcomes: readonly StatementOutcome[];
+}
+
+/** Statements that were run, or were to be, and what became of each. */
+export interface Attempt {
+  readonly statements: readonly Statement[];
+  readonly outcomes: readonly StatementOutcome[];
+}
+
+const attemptsOf = new WeakMap<object, Attempt>();
+
+/** What a change that failed had done: for its record. Undefined when it failed before the first statement. */
+export function findAttempt(error: unknown): Attempt | undefined {
+  return typeof error === "object" && error !== null ? attemptsOf.get(error) : undefined;
+}
+
+/** Remembers it of an error that takes another's place. */
+export function keepAttempt<E>(error: E, attempt: Attempt): E {
+  if (typeof error === "object" && error !== null && attempt.statements.length > 0)
+    attemptsOf.set(error, attempt);
+  return error;
 }
 
 const attempts = 5;
@@ -76,15 +98,16 @@ export async function applyDecision<T>(
   const giveUpAt = performance.now() + retryForMs;
   for (let attempt = 1; ; attempt += 1) {
     context.sharedReads?.seal(target);
+    const run: Run = { statements: [], outcomes: [] };
     try {
       return await context.pools.withSession(
         target,
         { operation: call.operation, signal: call.signal },
-        (session) => applyOnce(session, decide),
+        (session) => applyOnce(session, decide, run),
       );
     } catch (error) {
       if (attempt === attempts || performance.now() > giveUpAt || !mayRetry(error))
-        throw databaseError(error, "the change");
+        throw keepAttempt(databaseError(error, "the change"), undone(run, error));
       call.log.info("another transaction was in the way; the change starts anew", { attempt, error });
       await sleep(firstPauseMs * 2 ** attempt * Math.random(), undefined, { signal: call.signal });
     } finally {
@@ -93,22 +116,50 @@ export async function applyDecision<T>(
   }
 }
 
-async function applyOnce<T>(session: Session, decide: Decide<T>): Promise<Applied<T>> {
+/** What runs now. `outcomes` grows with each statement that has ended. */
+interface Run {
+  statements: readonly Statement[];
+  outcomes: StatementOutcome[];
+}
+
+async function applyOnce<T>(session: Session, decide: Decide<T>, run: Run): Promise<Applied<T>> {
   await session.query("BEGIN");
   try {
     const decision = await decide(session);
+    run.statements = decision.statements;
     const lockedOutBefore = decision.statements.length > 0 && (await readIsIamMember(session));
-    const failedOptional = await runStatements(session, decision.statements);
+    for (const statement of decision.statements) run.outcomes.push(await runStatement(session, statement));
+    const failedOptional = decision.statements.flatMap((statement, at) => {
+      const outcome = run.outcomes[at];
+      return outcome?.outcome === "failed" ? [{ statement, sqlstate: outcome.sqlstate ?? "" }] : [];
+    });
     if (decision.statements.length > 0) {
       await assertNothingLeft(session, decide, failedOptional);
       if (!lockedOutBefore && decision.mayLockOutAdmin !== true) await assertNotLockedOut(session);
     }
     await commit(session);
-    return { ...decision, failedOptional };
+    return { ...decision, failedOptional, outcomes: run.outcomes };
   } catch (error) {
     await session.query("ROLLBACK").catch(() => undefined);
     throw error;
   }
+}
+
+/** A run that failed: what had succeeded was rolled back. */
+function undone({ statements, outcomes }: Run, error: unknown): Attempt {
+  const details = error instanceof ServiceError ? error.details : {};
+  const state = sqlstateOf(error) ?? details.sqlstate;
+  const sqlstate = typeof state === "string" ? { sqlstate: state } : {};
+  const unknown = details.outcome === "unknown";
+  return {
+    statements,
+    outcomes: statements.map((_, at): StatementOutcome => {
+      const ended = outcomes[at];
+      if (ended?.outcome === "succeeded") return { ...ended, outcome: unknown ? "unknown" : "rolled_back" };
+      if (ended !== undefined) return ended;
+      return at === outcomes.length ? { outcome: "failed", ...sqlstate } : { outcome: "not_run" };
+    }),
+  };
 }
 
 /** Rights that were taken must have been given back: never commit what would turn the admin's next login away. */
@@ -134,41 +185,36 @@ async function commit(session: Session): Promise<void> {
   }
 }
 
-async function runStatements(
-  session: Session,
-  statements: readonly Statement[],
-): Promise<{ statement: Statement; sqlstate: string }[]> {
-  const failed: { statement: Statement; sqlstate: string }[] = [];
-  for (const statement of statements) {
-    const state = statement.optional
-      ? await runOptional(session, statement)
-      : await runRequired(session, statement);
-    if (state !== undefined) failed.push({ statement, sqlstate: state });
-  }
-  return failed;
+async function runStatement(session: Session, statement: Statement): Promise<StatementOutcome> {
+  return statement.optional ? runOptional(session, statement) : runRequired(session, statement);
 }
 
-async function runRequired(session: Session, statement: Statement): Promise<undefined> {
+async function runRequired(session: Session, statement: Statement): Promise<StatementOutcome> {
   try {
-    const { notices } = await session.query(statement.text);
+    const { notices, rowCount } = await session.query(statement.text);
     assertEffect(statement, notices);
+    return {
+      outcome: "succeeded",
+      ...(rowCount > 0 ? { rows: rowCount } : {}),
+      ...(notices.length > 0 ? { notices: notices.map(({ code }) => code) } : {}),
+    };
   } catch (error) {
     if (mayRetry(error)) throw error;
     throw databaseError(error, statement.description, { statement: statement.preview, rolled_back: true });
   }
 }
 
-async function runOptional(session: Session, statement: Statement): Promise<string | undefined> {
+async function runOptional(session: Session, statement: Statement): Promise<StatementOutcome> {
   await session.query("SAVEPOINT optional_step");
   try {
-    await runRequired(session, statement);
+    const outcome = await runRequired(session, statement);
     await session.query("RELEASE SAVEPOINT optional_step");
-    return undefined;
+    return outcome;
   } catch (error) {
     if (mayRetry(error) || !(error instanceof ServiceError)) throw error;
     await session.query("ROLLBACK TO SAVEPOINT optional_step");
     const state = error.details.sqlstate;
-    return typeof state === "string" ? state : "";
+    return { outcome: "failed", ...(typeof state === "string" ? { sqlstate: state } : {}) };
   }
 }
 

@@ -1,7 +1,7 @@
 import type { StatementPreview } from "../domain/plan.ts";
 import { previewStatements } from "../domain/plan.ts";
 import type { Target } from "../domain/target.ts";
-import { applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
+import { type Attempt, applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { withInstanceLock } from "./instance-lock.ts";
 import { readBeforeChange, recordChange, recordFailure, type Subject } from "./record.ts";
@@ -24,14 +24,18 @@ export async function runChange<T>(
 ): Promise<Decision<T>> {
   const { dryRun, subject, decide } = change;
   if (dryRun) return planOnly(context, call, target, decide);
-  await readBeforeChange(context, target);
+  const before = await readBeforeChange(context, target);
   const applied = await recordFailure(context, call, target, subject, () =>
     withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
   );
   if (applied.statements.length > 0) {
-    await recordChange(context, call, target, { ...subject, statements: applied.statements });
+    await recordChange(context, call, target, { ...subject, ...pick(applied), before });
   }
   return applied;
+}
+
+function pick({ statements, outcomes }: Attempt): Attempt {
+  return { statements, outcomes };
 }
 
 /** The part of an answer that only a dry run has. */

@@ -1,9 +1,22 @@
 import { parseIdentifier } from "../domain/names.ts";
-import { previewStatements, type Statement, type StatementPreview } from "../domain/plan.ts";
+import {
+  previewStatements,
+  type Statement,
+  type StatementOutcome,
+  type StatementPreview,
+} from "../domain/plan.ts";
 import { inDatabase, type Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
 import { readDatabaseNames } from "../postgres/holdings.ts";
-import { applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
+import {
+  type Attempt,
+  applyDecision,
+  type Decide,
+  type Decision,
+  findAttempt,
+  keepAttempt,
+  planOnly,
+} from "./apply.ts";
 import { type CleanupCounts, decideCleanup } from "./cleanup-plan.ts";
 import type { Call, Context } from "./context.ts";
 import { withInstanceLock } from "./instance-lock.ts";
@@ -33,6 +46,12 @@ export interface CleanupResult {
   readonly databases: readonly DatabaseCleanup[];
   readonly plan?: readonly StatementPreview[];
   readonly warnings: readonly string[];
+}
+
+/** What was run so far, in all databases. */
+interface Ran {
+  readonly statements: Statement[];
+  readonly outcomes: StatementOutcome[];
 }
 
 type Cleanup = { readonly target: Target; readonly decide: Decide<CleanupCounts> };
@@ -71,12 +90,12 @@ export async function cleanupUser(
     username: user,
     ...(schema === undefined ? {} : { schema }),
   };
-  await readBeforeChange(context, target);
-  const statements: Statement[] = [];
+  const before = await readBeforeChange(context, target);
+  const run: Ran = { statements: [], outcomes: [] };
   const done = await recordFailure(context, call, target, subject, () =>
-    withInstanceLock(context, call, target, () => applyAll(context, call, cleanups, statements)),
+    withInstanceLock(context, call, target, () => applyAll(context, call, cleanups, run)),
   );
-  if (statements.length > 0) await recordChange(context, call, target, { ...subject, statements });
+  if (run.statements.length > 0) await recordChange(context, call, target, { ...subject, ...run, before });
   return summarize(user, cleanups, done, "done");
 }
 
@@ -85,19 +104,28 @@ async function applyAll(
   context: Context,
   call: Call,
   cleanups: readonly Cleanup[],
-  statements: Statement[],
+  run: Ran,
 ): Promise<Decision<CleanupCounts>[]> {
   const done: Decision<CleanupCounts>[] = [];
   for (const { target, decide } of cleanups) {
     try {
       const applied = await applyDecision(context, call, target, decide);
-      statements.push(...applied.statements);
+      run.statements.push(...applied.statements);
+      run.outcomes.push(...applied.outcomes);
       done.push(applied);
     } catch (error) {
-      throw partlyDone(error, cleanups, done);
+      throw keepAttempt(partlyDone(error, cleanups, done), together(run, findAttempt(error)));
     }
   }
   return done;
+}
+
+/** What was committed in the databases before, and what was tried in the one that failed. */
+function together(run: Ran, last: Attempt = { statements: [], outcomes: [] }): Attempt {
+  return {
+    statements: [...run.statements, ...last.statements],
+    outcomes: [...run.outcomes, ...last.outcomes],
+  };
 }
 
 function partlyDone(

@@ -11,6 +11,8 @@ export interface HistoryFilter {
   readonly username?: string;
   /** Entries of what this caller did. */
   readonly actor?: string;
+  /** Entries of this operation, by its operationId. */
+  readonly action?: string;
   /** Not before. */
   readonly since?: Date;
   /** Not after. */
@@ -79,11 +81,13 @@ async function readPage(
   return context.registry.readHistory(target, before === undefined ? range : { ...range, before });
 }
 
-function matches(record: HistoryRecord, { role, username, actor, since, until }: HistoryFilter): boolean {
+function matches(record: HistoryRecord, filter: HistoryFilter): boolean {
+  const { role, username, actor, action, since, until } = filter;
   const at = Date.parse(record.at);
   return (
     (username === undefined || record.username === username) &&
     (actor === undefined || record.actor === actor) &&
+    (action === undefined || record.action === action) &&
     (since === undefined || at >= since.getTime()) &&
     (until === undefined || at <= until.getTime()) &&
     (role === undefined || isAbout(record, role))

@@ -1,6 +1,8 @@
-import { previewStatements, type Statement } from "../domain/plan.ts";
+import type { RecordedStatement } from "../domain/history.ts";
+import { planId, previewStatements } from "../domain/plan.ts";
 import { type Target, targetKey } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
+import { type Attempt, findAttempt } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import type { HistoryEntry, RegistryChange, RegistryStatus } from "./registry.ts";
 
@@ -61,6 +63,39 @@ function keepUnrecorded(context: Context, target: Target, entry: Unrecorded): vo
   kept.push(entry);
 }
 
+/** A change that was made. */
+export interface Recorded extends Subject, Pick<Attempt, "statements"> {
+  /** What became of each statement; that all succeeded when missing. */
+  readonly outcomes?: Attempt["outcomes"];
+  /** What the registry said before, where it was read. */
+  readonly before?: RegistryStatus | undefined;
+  /** SHA-256 (hex) of the state that the target has now, for who has read it. */
+  readonly stateAfter?: string;
+}
+
+function runOf({
+  statements,
+  outcomes,
+}: Pick<Recorded, "statements" | "outcomes">): Pick<HistoryEntry, "statements" | "planId"> {
+  const previews = previewStatements(statements);
+  return {
+    planId: planId(previews),
+    statements: previews.map((one, at): RecordedStatement => {
+      return { ...one, ...(outcomes === undefined ? { outcome: "succeeded" } : outcomes[at]) };
+    }),
+  };
+}
+
+function templatesOf(before: RegistryStatus | undefined, change: RegistryChange = {}) {
+  const roles = new Map(before?.roles.map((role) => [role.name, role]));
+  const list = (): string[] =>
+    [...new Set([...roles.values()].map(({ template, version }) => `${template} ${version}`))].sort();
+  const templatesBefore = list();
+  for (const name of change.removeRoles ?? []) roles.delete(name);
+  for (const role of change.upsertRoles ?? []) roles.set(role.name, role);
+  return { templatesBefore, templatesAfter: list() };
+}
+
 /**
  * Records a change that the database has committed. When the registry fails now, the caller is told exactly that: the
  * database is changed, the registry does not say so yet, and repeating the call mends it.
@@ -69,13 +104,16 @@ export async function recordChange(
   context: Context,
   call: Call,
   target: Target,
-  subject: Subject & { readonly statements: readonly Statement[] },
+  subject: Recorded,
   change?: RegistryChange,
 ): Promise<void> {
-  const { statements, ...about } = subject;
+  const { statements: _, outcomes: __, before, ...about } = subject;
   const { actor, requestId, operation: action } = call;
-  const outcome = "succeeded" as const;
-  const entry = { actor, requestId, action, outcome, ...about, statements: previewStatements(statements) };
+  const entry: HistoryEntry = {
+    ...{ actor, requestId, action, outcome: "succeeded", ...about },
+    ...runOf(subject),
+    ...templatesOf(before, change),
+  };
   try {
     await context.registry.record(target, entry, change);
   } catch (error) {
@@ -105,16 +143,13 @@ export async function recordFailure<T>(
     const { actor, requestId, operation: action } = call;
     const sqlstate = typeof details.sqlstate === "string" ? { sqlstate: details.sqlstate } : {};
     const summary = `${subject.summary}: ${error instanceof ServiceError ? error.message : "internal error"}`;
-    const entry = {
-      actor,
-      requestId,
-      action,
-      outcome: "failed" as const,
-      statements: [],
-      ...subject,
-      ...sqlstate,
+    const attempt = findAttempt(error);
+    const entry: HistoryEntry = {
+      ...{ actor, requestId, action, outcome: "failed", ...subject, ...sqlstate },
+      ...(attempt === undefined ? { statements: [] } : runOf(attempt)),
+      summary,
     };
-    await context.registry.record(target, { ...entry, summary }).catch((cause: unknown) => {
+    await context.registry.record(target, entry).catch((cause: unknown) => {
       call.log.warning("a failed change could not be recorded", { error: cause });
     });
     throw error;

@@ -1,5 +1,4 @@
-import type { HistoryHead, HistoryRecord } from "../domain/history.ts";
-import type { StatementPreview } from "../domain/plan.ts";
+import type { HistoryHead, HistoryRecord, RecordedStatement } from "../domain/history.ts";
 import type { Target } from "../domain/target.ts";
 
 /** What the registry holds of one managed role. */
@@ -39,7 +38,7 @@ export interface HistoryEntry {
   /** The operationId of the contract, such as `initializeRoles`. */
   readonly action: string;
   readonly outcome: "succeeded" | "failed";
-  readonly statements: readonly StatementPreview[];
+  readonly statements: readonly RecordedStatement[];
   /** For people: what was changed, or why it failed. Holds no secret. */
   readonly summary: string;
   readonly sqlstate?: string;
@@ -47,6 +46,12 @@ export interface HistoryEntry {
   readonly username?: string;
   readonly roleName?: string;
   readonly schema?: string;
+  readonly planId?: string;
+  /** The templates of the target's roles before and after, such as `standard 1.0.0`. */
+  readonly templatesBefore?: readonly string[];
+  readonly templatesAfter?: readonly string[];
+  /** SHA-256 (hex) of the state that the target has after the change, for who can read it. */
+  readonly stateAfter?: string;
 }
 
 export interface RegistryChange {

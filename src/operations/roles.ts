@@ -80,7 +80,7 @@ export async function initializeRoles(
       context,
       call,
       target,
-      { ...subject, statements: applied.statements },
+      { ...subject, statements: applied.statements, outcomes: applied.outcomes, before },
       { upsertRoles: roles },
     );
   }

@@ -66,7 +66,13 @@ export function createMemoryRegistry(): MemoryRegistry {
       const document: Document = documents.get(key) ?? { roles: new Map(), history: [], records: [], at };
       documents.set(key, document);
       document.history.push(entry);
-      const head = { revision: 0, createdAt: at, createdBy: "", updatedAt: at, ...headOf(document.records) };
+      const head = {
+        revision: document.records.length,
+        createdAt: at,
+        createdBy: "",
+        updatedAt: at,
+        ...headOf(document.records),
+      };
       document.records.push(nextHistoryRecord(encodeURIComponent(key), head, entry, at));
       for (const role of change.upsertRoles ?? []) document.roles.set(role.name, role);
       for (const name of change.removeRoles ?? []) document.roles.delete(name);

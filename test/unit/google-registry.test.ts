@@ -122,7 +122,8 @@ test("anyone can compute an entry's hash from its fields", () => {
   const [record] = makeHistory(1) as [HistoryRecord];
   const json =
     '{"action":"initializeRoles","actor":"alice@example.com","at":"2026-11-21T08:30:00.000Z","document_id":"a~b~c~d",' +
-    `"outcome":"succeeded","previous_hash":"${firstPreviousHash}","request_id":"request-1","role_name":null,` +
+    `"outcome":"succeeded","previous_hash":"${firstPreviousHash}","request_id":"request-1",` +
+    '"revision_after":1,"revision_before":0,"role_name":null,' +
     '"schema_name":null,"sequence":1,"sqlstate":null,"statements":[],"statements_total":0,' +
     '"summary":"created 6 roles","username":null}';
   assert.equal(record.hash, createHash("sha256").update(json).digest("hex"));

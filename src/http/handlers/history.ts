@@ -45,11 +45,12 @@ export function historyHandlers({
 }
 
 function parseFilter(input: Input<"listHistory">): HistoryFilter {
-  const { role_name, username, actor, since, until } = input;
+  const { role_name, username, actor, action, since, until } = input;
   return {
     ...(role_name === undefined ? {} : { role: parseIdentifier("role_name", role_name) }),
     ...(username === undefined ? {} : { username: parseUsername("username", username).normalized }),
     ...(actor === undefined ? {} : { actor }),
+    ...(action === undefined ? {} : { action }),
     ...(since === undefined ? {} : { since: parseTime("since", since) }),
     ...(until === undefined ? {} : { until: parseTime("until", until) }),
   };
