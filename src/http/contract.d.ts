@@ -1316,7 +1316,7 @@ export interface components {
             readonly schema_name: string | null;
             /** @description The statements that ran; the first of them where an entry cannot hold them all. */
             readonly statements: readonly components["schemas"]["RecordedStatement"][];
-            /** @description The id of the plan that was run */
+            /** @description The id of the plan that was run, as its dry run answers it. */
             readonly plan_id?: string;
             /** @description The registry's revision before the entry. */
             readonly revision_before?: number;
