@@ -99,6 +99,7 @@ export function parseConfig(environment: Environment, settingsFile = "") {
       project: values.FIRESTORE_PROJECT_ID ?? values.GOOGLE_CLOUD_PROJECT,
       database: values.FIRESTORE_DATABASE,
       collection: values.FIRESTORE_COLLECTION,
+      templateCollection: values.FIRESTORE_TEMPLATE_COLLECTION,
       cacheTtlMs: values.FIRESTORE_CACHE_TTL,
       emulatorHost: values.FIRESTORE_EMULATOR_HOST,
     },

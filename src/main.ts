@@ -5,6 +5,7 @@ import { createCloudServices } from "./google/cloud-services.ts";
 import { createInstanceAccess } from "./google/connector.ts";
 import { createRegistry } from "./google/registry.ts";
 import { createAdminPasswords } from "./google/secrets.ts";
+import { createTemplateStore } from "./google/template-store.ts";
 import { createHttpServer } from "./http/app.ts";
 import { createIdentifyCaller } from "./http/auth/identify.ts";
 import { createLog, type Log } from "./log.ts";
@@ -35,14 +36,15 @@ async function createService(config: Config, log: Log) {
     timeoutMs: config.secrets.timeoutMs,
     log,
   });
-  const registry = createRegistry({
+  const firestore = {
     projectId: config.registry.project,
     database: config.registry.database,
-    collection: config.registry.collection,
-    cacheTtlMs: config.registry.cacheTtlMs,
     emulatorHost: config.registry.emulatorHost,
     log,
-  });
+  };
+  const { collection, templateCollection, cacheTtlMs } = config.registry;
+  const registry = createRegistry({ ...firestore, collection, cacheTtlMs });
+  const templates = createTemplateStore({ ...firestore, collection: templateCollection });
   const policy = createPolicyAccess(config, log);
   const pools = createPools({ access, passwords, settings: config.pools, log });
   const reloadSettings = createSettingsReload({
@@ -68,7 +70,7 @@ async function createService(config: Config, log: Log) {
   });
   const server = await createHttpServer({
     context: {
-      ...{ pools, registry, reloadSettings, settings: config.operations, cloud },
+      ...{ pools, registry, templates, reloadSettings, settings: config.operations, cloud },
       ...(config.sharedReads ? { sharedReads: createSharedReads() } : {}),
     },
     settings: config.http,
@@ -89,7 +91,14 @@ async function createService(config: Config, log: Log) {
       cloud.stop();
       return pools.close({ deadlineMs });
     },
-    closeRest: [access.close, passwords.close, registry.close, cloud.close, policy.close],
+    closeRest: [
+      access.close,
+      passwords.close,
+      registry.close,
+      templates.close,
+      cloud.close,
+      policy.close,
+    ],
   });
   return { server, shutdown };
 }

@@ -192,6 +192,10 @@ export const settings = {
     matches: (value) => /^(?!\.{1,2}$|__.*__$)[^/\p{Cc}]+$/u.test(value) && Buffer.byteLength(value) <= 1500,
     expected: "the id of a Firestore collection, without a slash",
   }),
+  FIRESTORE_TEMPLATE_COLLECTION: text("role_templates", {
+    matches: (value) => /^(?!\.{1,2}$|__.*__$)[^/\p{Cc}]+$/u.test(value) && Buffer.byteLength(value) <= 1500,
+    expected: "the id of a Firestore collection, without a slash",
+  }),
   FIRESTORE_CACHE_TTL: seconds(3600, { min: 0, max: 30 * day }),
   FIRESTORE_EMULATOR_HOST: optional(text("", hostAndPort)),
 } satisfies Record<string, Setting<unknown>>;

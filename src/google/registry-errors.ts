@@ -52,12 +52,10 @@ export function registryLate(cause?: unknown): ServiceError {
 }
 
 /** A document that this service did not write, or not like that. */
-export function malformedDocument(path: string, field: string): ServiceError {
+export function malformedDocument(path: string, field: string, cause?: unknown): ServiceError {
   return new ServiceError(
     "internal_error",
     `The registry document ${path} cannot be read: ${field} is wrong.`,
-    {
-      details,
-    },
+    { details, cause },
   );
 }

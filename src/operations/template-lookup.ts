@@ -1,9 +1,9 @@
 import { builtinTemplates } from "../domain/builtin-templates.ts";
 import type { Template } from "../domain/role-template.ts";
 import { compareVersions } from "../domain/semantic-version.ts";
-import { notFound, ServiceError } from "../errors.ts";
+import { type StoredTemplate, unknownTemplate } from "../domain/template-versions.ts";
+import { ServiceError } from "../errors.ts";
 import type { Context } from "./context.ts";
-import type { StoredTemplate } from "./template-store.ts";
 
 /** A version that may be retired. */
 export interface FoundTemplate {
@@ -82,16 +82,4 @@ function findBuiltin(name: string, version?: string): Template | undefined {
     .filter((one) => one.name === name)
     .sort((one, other) => compareVersions(other.version, one.version));
   return version === undefined ? versions[0] : versions.find((one) => one.version === version);
-}
-
-export function unknownTemplate(name: string, version?: string): ServiceError {
-  const what = version === undefined ? "" : `version ${JSON.stringify(version)} of `;
-  return notFound(
-    "template",
-    `There is no ${what}template ${JSON.stringify(name)}; see /role-templates/list.`,
-    {
-      template: name,
-      ...(version === undefined ? {} : { version }),
-    },
-  );
 }

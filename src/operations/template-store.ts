@@ -1,34 +1,5 @@
 import type { Template } from "../domain/role-template.ts";
-
-/** What is known of one version of a template beside its definition. */
-export interface TemplateVersion {
-  readonly version: string;
-  /** SHA-256 (hex) of all of its content. */
-  readonly checksum: string;
-  readonly createdAt: Date;
-  readonly createdBy: string;
-  /** null while it may be used. */
-  readonly retiredAt: Date | null;
-  readonly retiredBy: string | null;
-}
-
-export interface StoredTemplate {
-  readonly name: string;
-  readonly createdAt: Date;
-  readonly createdBy: string;
-  readonly updatedAt: Date;
-  /** null while it may be used; a retired template has no version that may be. */
-  readonly retiredAt: Date | null;
-  readonly retiredBy: string | null;
-  /** At least one, the newest first. */
-  readonly versions: readonly TemplateVersion[];
-}
-
-export interface TemplateWrite {
-  /** false when it was like that before. */
-  readonly changed: boolean;
-  readonly template: StoredTemplate;
-}
+import type { StoredTemplate, TemplateWrite } from "../domain/template-versions.ts";
 
 /**
  * The custom templates. A version never changes, it is only retired. A failed read or write throws a `ServiceError` of
