@@ -117,6 +117,12 @@ function assertDistinct(template: Template, names: ReadonlyMap<string, string>):
   }
 }
 
+/** Whether a role has privileges in schemas, or on objects of the database that default privileges cover. */
+export function holdsInSchemas({ privileges, tolerated, columnGrants }: ManagedRole): boolean {
+  const kinds = [...Object.keys(privileges), ...Object.keys(tolerated)];
+  return columnGrants.length > 0 || kinds.some((kind) => kind !== "database");
+}
+
 type Privileges = Pick<ManagedRole, "privileges" | "tolerated" | "future" | "columnGrants">;
 
 function expandPrivileges(role: RoleTemplate, major: number): Privileges {

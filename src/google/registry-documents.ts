@@ -87,6 +87,7 @@ export function parseRoleDocument(snapshot: DocumentSnapshot): RoleRecord {
     inherits: fields.texts("inherits"),
     nativeRoles: fields.texts("native_roles"),
     ...(snapshot.get("schema_owner") === undefined ? {} : { schemaOwner: fields.text("schema_owner") }),
+    ...(snapshot.get("schemas") === undefined ? {} : { schemas: fields.texts("schemas") }),
   };
 }
 
@@ -103,6 +104,7 @@ export function roleFields(role: RoleRecord, updatedAt: Date): DocumentData {
     inherits: [...role.inherits],
     native_roles: [...role.nativeRoles],
     ...(role.schemaOwner === undefined ? {} : { schema_owner: role.schemaOwner }),
+    ...(role.schemas === undefined ? {} : { schemas: [...role.schemas] }),
     updated_at: updatedAt,
   };
 }

@@ -1,9 +1,10 @@
-import type { DocumentReference, Transaction } from "@google-cloud/firestore";
+import type { CollectionReference, DocumentReference, Transaction } from "@google-cloud/firestore";
 import { historyDocumentId, roleDocumentId } from "../domain/document-id.ts";
 import type { HistoryRecord } from "../domain/history.ts";
 import type { Target } from "../domain/target.ts";
-import type { HistoryEntry, RegistryChange } from "../operations/registry.ts";
-import { historyFields, parseTargetDocument, roleFields } from "./registry-documents.ts";
+import { unitedSchemas } from "../domain/united-schemas.ts";
+import type { HistoryEntry, RegistryChange, RoleRecord } from "../operations/registry.ts";
+import { historyFields, parseRoleDocument, parseTargetDocument, roleFields } from "./registry-documents.ts";
 import { nextHistoryRecord } from "./registry-history.ts";
 
 export interface EntryWrite {
@@ -48,9 +49,10 @@ async function writeNext(
   const record = nextHistoryRecord(document.id, before, entry, now);
   const history = document.collection("history");
   const roles = document.collection("roles");
+  const upserts = await withEarlierSchemas(transaction, roles, change.upsertRoles ?? []);
   transaction.create(history.doc(historyDocumentId(record.sequence)), historyFields(record));
   for (const name of change.removeRoles ?? []) transaction.delete(roles.doc(roleDocumentId(name)));
-  for (const role of change.upsertRoles ?? []) {
+  for (const role of upserts) {
     transaction.set(roles.doc(roleDocumentId(role.name)), roleFields(role, now));
   }
   transaction.set(document, {
@@ -67,4 +69,19 @@ async function writeNext(
     last_history_hash: record.hash,
   });
   return record;
+}
+
+/** Two calls for two schemas may be recorded at the same time: neither is to forget the other's. */
+async function withEarlierSchemas(
+  transaction: Transaction,
+  roles: CollectionReference,
+  records: readonly RoleRecord[],
+): Promise<RoleRecord[]> {
+  return Promise.all(
+    records.map(async (record) => {
+      if (record.schemas === undefined) return record;
+      const snapshot = await transaction.get(roles.doc(roleDocumentId(record.name)));
+      return snapshot.exists ? unitedSchemas(record, parseRoleDocument(snapshot)) : record;
+    }),
+  );
 }

@@ -160,6 +160,10 @@ export interface paths {
          *     `{database}_monitor` and `{database}_dba_agent` for the whole database. Their privileges hold for objects that
          *     exist and for objects that anybody able to create in the schema makes later. An existing role is skipped;
          *     `force_update` brings it back to its definition.
+         *
+         *     With `template` it creates the roles of that template instead, by `template_version` or else the newest version.
+         *     Roles of several templates live in a schema side by side. Names of `standard` are exact, so a schema that leads
+         *     to one of more than 63 bytes is refused; names of other templates are shortened, and end in a hash.
          */
         readonly post: operations["initializeRoles"];
         readonly delete?: never;
@@ -362,6 +366,124 @@ export interface paths {
          *     who is a member of the roles.
          */
         readonly post: operations["readDrift"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/role-templates/list": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * List role templates
+         * @description The templates that come with the service (`standard`, `data_scientist`, `audit`, `backup`, `analytics_readonly`)
+         *     and those that were created here, by name, with their versions, the newest first. `latest` is the version that
+         *     is used when none is named; null when all are retired.
+         */
+        readonly post: operations["listRoleTemplates"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/role-templates/read": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Read a version of a role template
+         * @description Answers a version with its definition, in the form in which `/role-templates/create` takes it; without `version`,
+         *     the newest that is not retired. Retired versions are read too. `warnings` names what PostgreSQL cannot do of it.
+         */
+        readonly post: operations["readRoleTemplate"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/role-templates/create": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Create a role template
+         * @description Stores the first version of a template. A template is data: kinds of roles with their scope, the pattern of their
+         *     names, what they inherit, and privileges by kind of object, on existing and on future objects. It never carries
+         *     SQL. Every fault is answered at once, each with its JSON pointer.
+         *
+         *     Refused: attributes (SUPERUSER, REPLICATION, BYPASSRLS, CREATEROLE, LOGIN and all others), predefined roles that
+         *     reach beyond any schema unless the caller's policy allows them by name (pg_read_all_data, pg_write_all_data,
+         *     pg_execute_server_program, pg_read_server_files, pg_write_server_files), circles, kinds that nobody defines, names
+         *     that would be one, and privileges that a kind of object does not have.
+         *
+         *     `warnings` names what PostgreSQL cannot do: default privileges cannot tell tables from views, or functions from
+         *     procedures; large objects have default privileges from 18 on; MAINTAIN exists from 17 on. A name of more than 63
+         *     bytes is shortened, and ends in a hash of all of it. The same content again changes nothing (`created: false`).
+         */
+        readonly post: operations["createRoleTemplate"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/role-templates/version": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Add a version to a role template
+         * @description Stores a version that is greater than all of the template. Versions never change, so what was made by an earlier
+         *     one can still be compared with it; `/roles/drift` says where a newer one is to be had. The same content again
+         *     changes nothing (`created: false`).
+         */
+        readonly post: operations["addRoleTemplateVersion"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/role-templates/retire": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Retire a role template, or a version of it
+         * @description From then on it is not used for anything new: `/roles/initialize` answers 409 where no role of it is recorded. What
+         *     was made by it stays, and is still read and compared. Without `version`, all of the template is retired, and it
+         *     takes no new versions. There is no way back; a second call changes nothing (`changed: false`).
+         */
+        readonly post: operations["retireRoleTemplate"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -725,6 +847,145 @@ export interface components {
             readonly owner?: components["schemas"]["Owner"];
             readonly dry_run?: components["schemas"]["DryRun"];
         };
+        /** @description A template's name, lower-case letters, digits and underscores. */
+        readonly TemplateName: string;
+        /** @description A semantic version. */
+        readonly TemplateVersionNumber: string;
+        readonly ListRoleTemplatesRequest: {
+            /**
+             * @description Also those of which no version may be used any more.
+             * @default false
+             */
+            readonly include_retired?: boolean;
+        };
+        readonly RoleTemplateRequest: {
+            readonly name: components["schemas"]["TemplateName"];
+            readonly version?: components["schemas"]["TemplateVersionNumber"];
+        };
+        readonly RoleTemplateForm: {
+            readonly name: components["schemas"]["TemplateName"];
+            readonly version: components["schemas"]["TemplateVersionNumber"];
+            /** @description What it is for, at most 1000 characters. */
+            readonly description?: string;
+            /** @description 1 to 50 roles. */
+            readonly roles: readonly components["schemas"]["RoleTemplateRole"][];
+        };
+        readonly RoleTemplateRole: {
+            /** @description Lower-case letters, digits and underscores, at most 40; unique in the template. */
+            readonly kind: string;
+            /**
+             * @description `schema`: one role a schema. `database`: one role for all of the database, which has its privileges on objects
+             *     in each schema to which the template is applied.
+             */
+            readonly scope: string;
+            /** @description What it is for, at most 200 characters. */
+            readonly purpose?: string;
+            /**
+             * @description With `{database}`, and `{schema}` when the scope is schema; `{kind}` and `{template}` are there too. Without
+             *     it, `{database}_{schema}_{kind}` or `{database}_{kind}`.
+             */
+            readonly name_pattern?: string;
+            /** @description Kinds of this template of which it is a member. */
+            readonly inherits?: readonly string[];
+            /**
+             * @description Predefined roles of which it is a member, such as pg_monitor. Those that the server's version does not have are
+             *     left out.
+             */
+            readonly native_roles?: readonly string[];
+            /** @description NOLOGIN and INHERIT, which every role has; any other is refused. */
+            readonly attributes?: readonly string[];
+            readonly grants?: readonly components["schemas"]["RoleTemplateGrant"][];
+            readonly column_grants?: readonly components["schemas"]["RoleTemplateColumnGrant"][];
+            /** @description Extensions whose relations it may read, where they are installed, such as pg_stat_statements. */
+            readonly extensions?: readonly string[];
+        };
+        readonly RoleTemplateGrant: {
+            /**
+             * @description Kinds of objects: database, schema, table (partitioned and foreign ones too), view, materialized_view, sequence,
+             *     function (aggregates too), procedure, type (domains too), large_object (scope database only).
+             */
+            readonly on: readonly string[];
+            /** @description Privileges that each of these kinds has, such as SELECT or MAINTAIN. */
+            readonly privileges: readonly string[];
+            /**
+             * @description On what exists whenever the template is applied; what came since and lacks it is drift.
+             * @default true
+             */
+            readonly existing?: boolean;
+            /**
+             * @description On what anybody able to create in the schema makes later. True when it is left out, but for databases and
+             *     schemas, of which there is one.
+             */
+            readonly future?: boolean;
+        };
+        readonly RoleTemplateColumnGrant: {
+            /** @description A table, view or materialized view of the schema. */
+            readonly table: string;
+            readonly columns: readonly string[];
+            /** @description SELECT, INSERT, UPDATE or REFERENCES. */
+            readonly privileges: readonly string[];
+        };
+        readonly RoleTemplateVersion: {
+            /** @description The semantic version. */
+            readonly version: string;
+            /** @description SHA-256 of all of its content. */
+            readonly checksum: string;
+            /** @description Whether it may not be used for anything new. */
+            readonly retired: boolean;
+            /**
+             * Format: date-time
+             * @description Null of a built-in one.
+             */
+            readonly created_at: string | null;
+            /** @description Null of a built-in one. */
+            readonly created_by: string | null;
+        };
+        readonly RoleTemplateEntry: {
+            /** @description The template. */
+            readonly name: string;
+            /** @description Whether it comes with the service and cannot be changed. */
+            readonly builtin: boolean;
+            /** @description Whether no version may be used for anything new. */
+            readonly retired: boolean;
+            /** @description The newest version that may be used. */
+            readonly latest: string | null;
+            /** @description The newest first. */
+            readonly versions: readonly components["schemas"]["RoleTemplateVersion"][];
+        };
+        readonly RoleTemplateList: components["schemas"]["Envelope"] & {
+            readonly templates: readonly components["schemas"]["RoleTemplateEntry"][];
+        };
+        readonly RoleTemplateRead: components["schemas"]["Envelope"] & components["schemas"]["RoleTemplateEntry"] & {
+            /** @description The version that is answered. */
+            readonly version: string;
+            readonly template: components["schemas"]["RoleTemplateForm"];
+            /** @description What PostgreSQL cannot do of it. */
+            readonly warnings: readonly string[];
+        };
+        readonly RoleTemplateAdded: components["schemas"]["Envelope"] & {
+            /** @description The template. */
+            readonly name: string;
+            /** @description The version. */
+            readonly version: string;
+            /** @description False when it was there already with this content. */
+            readonly created: boolean;
+            /** @description SHA-256 of all of its content. */
+            readonly checksum: string;
+            /** @description Whether it may not be used any more. */
+            readonly retired: boolean;
+            /** @description What PostgreSQL cannot do of it. */
+            readonly warnings: readonly string[];
+        };
+        readonly RoleTemplateRetired: components["schemas"]["Envelope"] & {
+            /** @description The template. */
+            readonly name: string;
+            /** @description The version, or null for all of them. */
+            readonly version: string | null;
+            /** @description False when it was retired before. */
+            readonly changed: boolean;
+            /** @description The newest version that may still be used. */
+            readonly latest: string | null;
+        };
         readonly InitializeRolesRequest: {
             readonly project_id: components["schemas"]["ProjectId"];
             readonly region: components["schemas"]["Region"];
@@ -736,6 +997,8 @@ export interface components {
              * @default false
              */
             readonly force_update?: boolean;
+            readonly template?: components["schemas"]["TemplateName"];
+            readonly template_version?: components["schemas"]["TemplateVersionNumber"];
             readonly dry_run?: components["schemas"]["DryRun"];
         };
         readonly MembershipRequest: {
@@ -1085,6 +1348,10 @@ export interface components {
             readonly total_roles: number;
             /** @description The id of the target's document in the registry. */
             readonly firebase_document_id: string;
+            /** @description The template by which they were made. */
+            readonly template: string;
+            /** @description The version of it. */
+            readonly template_version: string;
             readonly plan?: components["schemas"]["Plan"];
             readonly warnings: components["schemas"]["Warnings"];
         };
@@ -1878,6 +2145,8 @@ export interface operations {
                      *       "roles_skipped": [],
                      *       "total_roles": 6,
                      *       "firebase_document_id": "demo-project~europe-west1~orders-db~orders",
+                     *       "template": "standard",
+                     *       "template_version": "1.0.0",
                      *       "warnings": [],
                      *       "execution_time_seconds": 0.1518
                      *     }
@@ -2441,6 +2710,390 @@ export interface operations {
                      *     }
                      */
                     readonly "application/json": components["schemas"]["DriftReport"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly listRoleTemplates: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "include_retired": true
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["ListRoleTemplatesRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The templates. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Found 1 template",
+                     *       "templates": [
+                     *         {
+                     *           "name": "support",
+                     *           "builtin": false,
+                     *           "retired": false,
+                     *           "latest": "1.0.0",
+                     *           "versions": [
+                     *             {
+                     *               "version": "1.0.0",
+                     *               "checksum": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *               "retired": false,
+                     *               "created_at": "2026-11-21T09:30:00.000Z",
+                     *               "created_by": "alice@example.com"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "execution_time_seconds": 0.0041
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["RoleTemplateList"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly readRoleTemplate: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "name": "analytics_readonly"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["RoleTemplateRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The template. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Version 1.0.0 of template support",
+                     *       "name": "support",
+                     *       "version": "1.0.0",
+                     *       "builtin": false,
+                     *       "retired": false,
+                     *       "latest": "1.0.0",
+                     *       "versions": [
+                     *         {
+                     *           "version": "1.0.0",
+                     *           "checksum": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "retired": false,
+                     *           "created_at": "2026-11-21T09:30:00.000Z",
+                     *           "created_by": "alice@example.com"
+                     *         }
+                     *       ],
+                     *       "template": {
+                     *         "name": "support",
+                     *         "version": "1.0.0",
+                     *         "description": "Looks things up for customers.",
+                     *         "roles": [
+                     *           {
+                     *             "kind": "agent",
+                     *             "scope": "schema",
+                     *             "purpose": "reads orders, and of customers what it needs",
+                     *             "name_pattern": "{database}_{schema}_support_{kind}",
+                     *             "inherits": [],
+                     *             "native_roles": [],
+                     *             "grants": [
+                     *               {
+                     *                 "on": [
+                     *                   "database"
+                     *                 ],
+                     *                 "privileges": [
+                     *                   "CONNECT"
+                     *                 ],
+                     *                 "existing": true,
+                     *                 "future": false
+                     *               },
+                     *               {
+                     *                 "on": [
+                     *                   "schema"
+                     *                 ],
+                     *                 "privileges": [
+                     *                   "USAGE"
+                     *                 ],
+                     *                 "existing": true,
+                     *                 "future": false
+                     *               }
+                     *             ],
+                     *             "column_grants": [
+                     *               {
+                     *                 "table": "customers",
+                     *                 "columns": [
+                     *                   "id",
+                     *                   "email"
+                     *                 ],
+                     *                 "privileges": [
+                     *                   "SELECT"
+                     *                 ]
+                     *               }
+                     *             ],
+                     *             "extensions": []
+                     *           }
+                     *         ]
+                     *       },
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0041
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["RoleTemplateRead"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly createRoleTemplate: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "name": "support",
+                 *       "version": "1.0.0",
+                 *       "description": "Looks things up for customers.",
+                 *       "roles": [
+                 *         {
+                 *           "kind": "agent",
+                 *           "scope": "schema",
+                 *           "purpose": "reads orders, and of customers what it needs",
+                 *           "name_pattern": "{database}_{schema}_support_{kind}",
+                 *           "grants": [
+                 *             {
+                 *               "on": [
+                 *                 "database"
+                 *               ],
+                 *               "privileges": [
+                 *                 "CONNECT"
+                 *               ]
+                 *             },
+                 *             {
+                 *               "on": [
+                 *                 "schema"
+                 *               ],
+                 *               "privileges": [
+                 *                 "USAGE"
+                 *               ]
+                 *             },
+                 *             {
+                 *               "on": [
+                 *                 "table",
+                 *                 "view",
+                 *                 "materialized_view"
+                 *               ],
+                 *               "privileges": [
+                 *                 "SELECT"
+                 *               ]
+                 *             }
+                 *           ],
+                 *           "column_grants": [
+                 *             {
+                 *               "table": "customers",
+                 *               "columns": [
+                 *                 "id",
+                 *                 "email"
+                 *               ],
+                 *               "privileges": [
+                 *                 "SELECT"
+                 *               ]
+                 *             }
+                 *           ]
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["RoleTemplateForm"];
+            };
+        };
+        readonly responses: {
+            /** @description The version is there. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Version 1.0.0 of template support was created",
+                     *       "name": "support",
+                     *       "version": "1.0.0",
+                     *       "created": true,
+                     *       "checksum": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "retired": false,
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0093
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["RoleTemplateAdded"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly addRoleTemplateVersion: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "name": "support",
+                 *       "version": "1.0.0",
+                 *       "description": "Looks things up for customers.",
+                 *       "roles": [
+                 *         {
+                 *           "kind": "agent",
+                 *           "scope": "schema",
+                 *           "purpose": "reads orders, and of customers what it needs",
+                 *           "name_pattern": "{database}_{schema}_support_{kind}",
+                 *           "grants": [
+                 *             {
+                 *               "on": [
+                 *                 "database"
+                 *               ],
+                 *               "privileges": [
+                 *                 "CONNECT"
+                 *               ]
+                 *             },
+                 *             {
+                 *               "on": [
+                 *                 "schema"
+                 *               ],
+                 *               "privileges": [
+                 *                 "USAGE"
+                 *               ]
+                 *             },
+                 *             {
+                 *               "on": [
+                 *                 "table",
+                 *                 "view",
+                 *                 "materialized_view"
+                 *               ],
+                 *               "privileges": [
+                 *                 "SELECT"
+                 *               ]
+                 *             }
+                 *           ],
+                 *           "column_grants": [
+                 *             {
+                 *               "table": "customers",
+                 *               "columns": [
+                 *                 "id",
+                 *                 "email"
+                 *               ],
+                 *               "privileges": [
+                 *                 "SELECT"
+                 *               ]
+                 *             }
+                 *           ]
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["RoleTemplateForm"];
+            };
+        };
+        readonly responses: {
+            /** @description The version is there. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Version 1.0.0 of template support was created",
+                     *       "name": "support",
+                     *       "version": "1.0.0",
+                     *       "created": true,
+                     *       "checksum": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "retired": false,
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0093
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["RoleTemplateAdded"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly retireRoleTemplate: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "name": "support",
+                 *       "version": "1.0.0"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["RoleTemplateRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description It is retired. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Version 1.0.0 of template support is retired",
+                     *       "name": "support",
+                     *       "version": "1.0.0",
+                     *       "changed": true,
+                     *       "latest": null,
+                     *       "execution_time_seconds": 0.0093
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["RoleTemplateRetired"];
                 };
             };
             readonly default: components["responses"]["Problem"];

@@ -15,6 +15,12 @@ import {
   resumePools,
 } from "../operations/pools.ts";
 import { listRoles } from "../operations/role-list.ts";
+import {
+  addRoleTemplate,
+  listRoleTemplates,
+  readRoleTemplate,
+  retireRoleTemplate,
+} from "../operations/role-templates.ts";
 import { findRecordedRegions, initializeRoles, readRolesStatus } from "../operations/roles.ts";
 import { createSchema } from "../operations/schema-create.ts";
 import { listSchemas } from "../operations/schemas.ts";
@@ -23,6 +29,7 @@ import { listUsers } from "../operations/user-list.ts";
 
 /** The use cases that the handlers call; a test may put others in their place. */
 export const realOperations = {
+  addRoleTemplate,
   assignRole,
   checkDatabaseHealth,
   checkHistory,
@@ -37,15 +44,18 @@ export const realOperations = {
   listAccounts,
   listHistory,
   listPools,
+  listRoleTemplates,
   listRoles,
   listSchemas,
   listTables,
   listUsers,
   pausePools,
   readDrift,
+  readRoleTemplate,
   readRolesStatus,
   reloadPools,
   resumePools,
+  retireRoleTemplate,
   revokeInheritance,
   revokeRole,
 };

@@ -18,6 +18,11 @@ export interface RoleRecord {
   readonly nativeRoles: readonly string[];
   /** Who owned the schema when this was recorded; absent for database-wide roles and in older records. */
   readonly schemaOwner?: string;
+  /**
+   * Of a database-wide role with privileges on objects: the schemas to which its template was applied. What is recorded
+   * is added to what was.
+   */
+  readonly schemas?: readonly string[];
 }
 
 export interface RegistryStatus {

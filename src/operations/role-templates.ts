@@ -38,6 +38,7 @@ export interface TemplateReading {
 export interface TemplateAddition extends TemplateReading {
   /** false when that version was there already, with the same content. */
   readonly created: boolean;
+  readonly checksum: string;
 }
 
 /** The built-in templates and the custom ones, by name. */
@@ -82,7 +83,8 @@ export async function addRoleTemplate(
     call.log.info("a role template was added", { template: template.name, version: template.version });
   const entry = describeStored(stored);
   const retired = entry.versions.find((one) => one.version === template.version)?.retired ?? false;
-  return { created: changed, entry, template, retired, warnings: templateWarnings(template) };
+  const checksum = templateChecksum(template);
+  return { created: changed, checksum, entry, template, retired, warnings: templateWarnings(template) };
 }
 
 /** Retires a version or all of a template: what was made by it is still read and compared. `not_found` (template). */

@@ -1,8 +1,9 @@
-import { standardTemplate } from "../domain/builtin-templates.ts";
-import { expandTemplate, type ManagedRole } from "../domain/managed-role.ts";
+import { expandTemplate, holdsInSchemas, type ManagedRole } from "../domain/managed-role.ts";
 import { parseSchemaName } from "../domain/names.ts";
 import { previewStatements, type StatementPreview } from "../domain/plan.ts";
+import type { Template } from "../domain/role-template.ts";
 import type { Target } from "../domain/target.ts";
+import { unitedSchemas } from "../domain/united-schemas.ts";
 import { ServiceError } from "../errors.ts";
 import { planTaking, readGrantable } from "../postgres/authority.ts";
 import type { Session } from "../postgres/session.ts";
@@ -18,14 +19,21 @@ import { planOfFindings, planRoles } from "./role-plan.ts";
 import { readRenames, withRenames } from "./role-renames.ts";
 import { type RoleState, readRoleState } from "./role-state.ts";
 import { findSchema } from "./schema-lookup.ts";
+import { findTemplate, retiredTemplate } from "./template-lookup.ts";
 
 export interface InitializeInput {
   readonly schema: string;
   readonly forceUpdate?: boolean;
   readonly dryRun?: boolean;
+  /** `standard` when missing. */
+  readonly template?: string;
+  /** The newest when missing. */
+  readonly templateVersion?: string;
 }
 
 export interface InitializeResult {
+  readonly template: string;
+  readonly templateVersion: string;
   readonly created: readonly string[];
   readonly updated: readonly string[];
   readonly skipped: readonly string[];
@@ -37,6 +45,7 @@ export interface InitializeResult {
 }
 
 interface Initialization {
+  readonly template: Template;
   readonly roles: readonly ManagedRole[];
   readonly existing: ReadonlySet<string>;
   readonly degraded: ReadonlySet<string>;
@@ -47,9 +56,10 @@ interface Initialization {
 const anyMajor = 99;
 
 /**
- * Creates the six standard roles of a schema, with their privileges on what exists and on what anybody who can create
- * in the schema makes later. Roles that exist are skipped, or with `forceUpdate` brought to their definition.
- * `not_found` (schema); `conflict` when a name belongs to somebody else.
+ * Creates the roles of a template, the six standard ones unless another is named, with their privileges on what exists
+ * and on what anybody who can create in the schema makes later. Roles that exist are skipped, or with `forceUpdate`
+ * brought to their definition. `not_found` (schema, template); `conflict` when a name belongs to somebody else, or when
+ * the template is retired and nothing was made by it here.
  */
 export async function initializeRoles(
   context: Context,
@@ -58,23 +68,26 @@ export async function initializeRoles(
   input: InitializeInput,
 ): Promise<InitializeResult> {
   const schema = parseSchemaName("schema_name", input.schema);
-  expandTemplate(standardTemplate, target.database, schema, anyMajor);
+  const { template, retired } = await findTemplate(context, input.template, input.templateVersion);
+  expandTemplate(template, target.database, schema, anyMajor);
   const before = await (input.dryRun ? context.registry.read(target) : readBeforeChange(context, target));
+  if (retired && !isUsed(before, template, schema)) throw retiredTemplate(template.name, template.version);
   const adoption = {
     registered: new Set(before?.roles.map((role) => role.name)),
     force: input.forceUpdate ?? false,
   };
   const decide = (session: Session): Promise<Decision<Initialization>> =>
-    decideRoles(session, schema, adoption);
+    decideRoles(session, schema, template, adoption);
   if (input.dryRun) {
     const decision = await planOnly(context, call, target, decide);
     return { ...describe(context, target, decision), plan: previewStatements(decision.statements) };
   }
-  const subject = { summary: `initialize the roles of schema ${schema}`, schema };
+  const by = template.name === "standard" ? "" : ` by template ${template.name} ${template.version}`;
+  const subject = { summary: `initialize the roles of schema ${schema}${by}`, schema };
   const applied = await recordFailure(context, call, target, subject, () =>
     withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
   );
-  const roles = roleRecords(applied, adoption.force ? undefined : before);
+  const roles = roleRecords(applied, schema, adoption.force ? undefined : before);
   if (applied.statements.length > 0 || !registered(before, roles)) {
     await recordChange(
       context,
@@ -108,14 +121,33 @@ export async function findRecordedRegions(
 async function decideRoles(
   session: Session,
   schema: string,
+  template: Template,
   adoption: Adoption,
 ): Promise<Decision<Initialization>> {
   await findSchema(session, schema);
   const major = Math.floor(session.versionNum / 10_000);
-  const roles = expandTemplate(standardTemplate, session.target.database, schema, major);
+  const roles = expandTemplate(template, session.target.database, schema, major);
   const renames = await readRenames(session, roles);
   assertRenameable(renames, adoption.force);
-  return withRenames(session, renames, () => decideSettled(session, schema, roles, renames, adoption));
+  const wanted = { schema, template, roles, renames };
+  return withRenames(session, renames, () => decideSettled(session, wanted, adoption));
+}
+
+/** Whether roles of that version are recorded in a schema. */
+function isUsed(before: RegistryStatus | undefined, { name, version }: Template, schema: string): boolean {
+  return (before?.roles ?? []).some(
+    (role) =>
+      role.template === name &&
+      role.version === version &&
+      (role.schema === schema || role.schemas?.includes(schema) === true),
+  );
+}
+
+interface Wanted {
+  readonly schema: string;
+  readonly template: Template;
+  readonly roles: readonly ManagedRole[];
+  readonly renames: readonly RoleFinding[];
 }
 
 /** Another role beside a renamed one would have the same place, and none of its members. */
@@ -129,9 +161,7 @@ function assertRenameable(renames: readonly RoleFinding[], force: boolean): void
 
 async function decideSettled(
   session: Session,
-  schema: string,
-  roles: readonly ManagedRole[],
-  renames: readonly RoleFinding[],
+  { schema, template, roles, renames }: Wanted,
   adoption: Adoption,
 ): Promise<Decision<Initialization>> {
   const state = await readRoleState(session, schema, roles, adoption.registered);
@@ -156,7 +186,7 @@ async function decideSettled(
   return {
     statements: [...plan.preparation, ...taken.take, ...plan.statements, ...taken.giveBack],
     warnings,
-    result: { roles, existing, degraded: plan.degraded, schemaOwner: state.schemaOwner },
+    result: { template, roles, existing, degraded: plan.degraded, schemaOwner: state.schemaOwner },
   };
 }
 
@@ -214,10 +244,12 @@ function pendingUpdates(plan: ReturnType<typeof planRoles>, existing: ReadonlySe
 }
 
 function describe(context: Context, target: Target, decision: Decision<Initialization>): InitializeResult {
-  const { roles, existing } = decision.result;
+  const { template, roles, existing } = decision.result;
   const served = new Set(decision.statements.map((statement) => statement.role));
   const names = roles.map((role) => role.name);
   return {
+    template: template.name,
+    templateVersion: template.version,
     created: names.filter((name) => !existing.has(name)),
     updated: names.filter((name) => existing.has(name) && served.has(name)),
     skipped: names.filter((name) => existing.has(name) && !served.has(name)),
@@ -227,24 +259,38 @@ function describe(context: Context, target: Target, decision: Decision<Initializ
   };
 }
 
-/** `kept`: a record whose owner of the schema stays; only an update that was asked for accepts a new owner. */
-function roleRecords(applied: Applied<Initialization>, kept: RegistryStatus | undefined): RoleRecord[] {
-  const { roles, degraded, schemaOwner } = applied.result;
-  const owners = new Map(kept?.roles.map((role) => [role.name, role.schemaOwner]));
+/**
+ * `kept`: what is recorded of roles that were left alone stays, with the version that made them; only an update that was
+ * asked for accepts a new owner of the schema.
+ */
+function roleRecords(
+  applied: Applied<Initialization>,
+  schema: string,
+  kept: RegistryStatus | undefined,
+): RoleRecord[] {
+  const { roles, existing, degraded, schemaOwner } = applied.result;
+  const known = new Map(kept?.roles.map((role) => [role.name, role]));
   const failed = new Set(applied.failedOptional.map(({ statement }) => statement.role));
-  return roles.map((role) => ({
-    name: role.name,
-    kind: role.kind,
-    scope: role.scope,
-    schema: role.schema,
-    template: role.template,
-    version: role.version,
-    checksum: role.checksum,
-    status: degraded.has(role.name) || failed.has(role.name) ? "degraded" : "active",
-    inherits: role.inherits,
-    nativeRoles: role.nativeRoles,
-    ...(role.scope === "schema" ? { schemaOwner: owners.get(role.name) ?? schemaOwner } : {}),
-  }));
+  return roles.map((role) => {
+    const record = known.get(role.name);
+    const schemas = role.scope === "database" && holdsInSchemas(role) ? { schemas: [schema] } : {};
+    if (record?.template === role.template && existing.has(role.name))
+      return unitedSchemas({ ...record, ...schemas }, record);
+    return {
+      name: role.name,
+      kind: role.kind,
+      scope: role.scope,
+      schema: role.schema,
+      template: role.template,
+      version: role.version,
+      checksum: role.checksum,
+      status: degraded.has(role.name) || failed.has(role.name) ? "degraded" : "active",
+      inherits: role.inherits,
+      nativeRoles: role.nativeRoles,
+      ...schemas,
+      ...(role.scope === "schema" ? { schemaOwner: record?.schemaOwner ?? schemaOwner } : {}),
+    };
+  });
 }
 
 /** Whether the registry already says all this: it may lack it when it failed after an earlier commit. */
@@ -255,7 +301,8 @@ function registered(before: RegistryStatus | undefined, roles: readonly RoleReco
     return (
       record?.checksum === role.checksum &&
       record.version === role.version &&
-      record.schemaOwner === role.schemaOwner
+      record.schemaOwner === role.schemaOwner &&
+      (role.schemas ?? []).every((one) => record.schemas?.includes(one) === true)
     );
   });
 }

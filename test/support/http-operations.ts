@@ -1,9 +1,11 @@
+import { standardTemplate } from "../../src/domain/builtin-templates.ts";
 import type { HistoryRecord } from "../../src/domain/history.ts";
 import type { StatementPreview } from "../../src/domain/plan.ts";
 import type { Operations } from "../../src/http/operations.ts";
 import type { ExplainedPath } from "../../src/operations/explain.ts";
 import type { PoolsCommanded } from "../../src/operations/pools.ts";
 import type { RegistryStatus } from "../../src/operations/registry.ts";
+import type { TemplateEntry } from "../../src/operations/role-templates.ts";
 
 export const somePlan: readonly StatementPreview[] = [
   {
@@ -100,8 +102,40 @@ function dryRun(input: { readonly dryRun?: boolean }) {
   return { warnings: [], ...(input.dryRun === true ? { plan: somePlan } : {}) };
 }
 
+const someEntryOfTemplate: TemplateEntry = {
+  name: "support",
+  builtin: false,
+  retired: false,
+  latest: "1.0.0",
+  versions: [
+    {
+      version: "1.0.0",
+      checksum: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+      retired: false,
+      createdAt: new Date("2026-11-21T09:30:00.000Z"),
+      createdBy: "alice@example.com",
+    },
+  ],
+};
+
 /** Use cases that answer at once and touch nothing: what the HTTP layer does is all that is left. */
 export const pretendedOperations: Operations = {
+  listRoleTemplates: async () => [someEntryOfTemplate],
+  readRoleTemplate: async () => ({
+    entry: someEntryOfTemplate,
+    template: standardTemplate,
+    retired: false,
+    warnings: [],
+  }),
+  addRoleTemplate: async () => ({
+    created: true,
+    checksum: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    entry: someEntryOfTemplate,
+    template: { ...standardTemplate, name: "support" },
+    retired: false,
+    warnings: [],
+  }),
+  retireRoleTemplate: async () => ({ changed: true, entry: { ...someEntryOfTemplate, latest: null } }),
   listPools: async () => ({
     pools: somePools.pools,
     paused: ["everything"],
@@ -151,6 +185,8 @@ export const pretendedOperations: Operations = {
     skipped: ["orders_monitor"],
     total: 6,
     documentId: "demo-project~europe-west1~orders-db~orders",
+    template: input.template ?? "standard",
+    templateVersion: "1.0.0",
     ...dryRun(input),
   }),
   findRecordedRegions: async () => ["europe-west1"],

@@ -1,5 +1,6 @@
 import { firstPreviousHash, type HistoryHead, type HistoryRecord } from "../../src/domain/history.ts";
 import { type Target, targetKey } from "../../src/domain/target.ts";
+import { unitedSchemas } from "../../src/domain/united-schemas.ts";
 import { ServiceError } from "../../src/errors.ts";
 import { nextHistoryRecord } from "../../src/google/registry-history.ts";
 import type { HistoryEntry, Registry, RoleRecord } from "../../src/operations/registry.ts";
@@ -74,7 +75,8 @@ export function createMemoryRegistry(): MemoryRegistry {
         ...headOf(document.records),
       };
       document.records.push(nextHistoryRecord(encodeURIComponent(key), head, entry, at));
-      for (const role of change.upsertRoles ?? []) document.roles.set(role.name, role);
+      for (const role of change.upsertRoles ?? [])
+        document.roles.set(role.name, unitedSchemas(role, document.roles.get(role.name)));
       for (const name of change.removeRoles ?? []) document.roles.delete(name);
     },
     history: (target) => documents.get(targetKey(target))?.history ?? [],

@@ -51,9 +51,11 @@ test("a handler that answers what the contract promises compiles, and others do 
 
 test("the types know every operation of the contract", () => {
   const known: Record<OperationId, true> = {
+    addRoleTemplateVersion: true,
     assignRole: true,
     checkDatabaseHealth: true,
     cleanupUser: true,
+    createRoleTemplate: true,
     createSchema: true,
     drainPools: true,
     explainPrivilege: true,
@@ -67,13 +69,16 @@ test("the types know every operation of the contract", () => {
     listAccounts: true,
     listHistory: true,
     listPools: true,
+    listRoleTemplates: true,
     listRoles: true,
     listSchemas: true,
     listTables: true,
     listUsers: true,
     pausePools: true,
     readDrift: true,
+    readRoleTemplate: true,
     reloadPools: true,
+    retireRoleTemplate: true,
     resumePools: true,
     revokePostgresInheritance: true,
     revokeRole: true,

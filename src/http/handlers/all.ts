@@ -7,6 +7,7 @@ import type { HandlerContext } from "./handler-context.ts";
 import { healthHandlers } from "./health.ts";
 import { historyHandlers } from "./history.ts";
 import { poolHandlers } from "./pools.ts";
+import { roleTemplateHandlers } from "./role-templates.ts";
 import { roleHandlers } from "./roles.ts";
 import { schemaHandlers } from "./schemas.ts";
 import { tableHandlers } from "./tables.ts";
@@ -23,6 +24,7 @@ export function createHandlers(handlerContext: HandlerContext): Handlers {
     ...historyHandlers(handlerContext),
     ...poolHandlers(handlerContext),
     ...roleHandlers(handlerContext),
+    ...roleTemplateHandlers(handlerContext),
     ...schemaHandlers(handlerContext),
     ...tableHandlers(handlerContext),
     ...userHandlers(handlerContext),

@@ -21,6 +21,8 @@ export function roleHandlers(handlerContext: HandlerContext): RoleHandlers {
         schema,
         forceUpdate: input.force_update ?? false,
         dryRun: input.dry_run ?? false,
+        ...(input.template === undefined ? {} : { template: input.template }),
+        ...(input.template_version === undefined ? {} : { templateVersion: input.template_version }),
       });
       const { created, updated, skipped } = result;
       const would = result.plan === undefined ? "" : "would be ";
@@ -32,6 +34,8 @@ export function roleHandlers(handlerContext: HandlerContext): RoleHandlers {
         roles_skipped: skipped,
         total_roles: result.total,
         firebase_document_id: result.documentId,
+        template: result.template,
+        template_version: result.templateVersion,
         ...planFields(result.plan),
         warnings: result.warnings,
       };
