@@ -91,14 +91,7 @@ async function createService(config: Config, log: Log) {
       cloud.stop();
       return pools.close({ deadlineMs });
     },
-    closeRest: [
-      access.close,
-      passwords.close,
-      registry.close,
-      templates.close,
-      cloud.close,
-      policy.close,
-    ],
+    closeRest: [access.close, passwords.close, registry.close, templates.close, cloud.close, policy.close],
   });
   return { server, shutdown };
 }

@@ -28,6 +28,7 @@ const typesOnly: Readonly<Record<string, readonly string[]>> = {
     "operations/operation-store.ts",
     "operations/policy.ts",
     "operations/registry.ts",
+    "operations/template-store.ts",
     "operations/user-passwords.ts",
     "postgres/instance-access.ts",
   ],
