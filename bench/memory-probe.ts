@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { connect as connectTls, createSecureContext, type TLSSocket } from "node:tls";
+import tls from "node:tls";
 import { parseConfig } from "../src/config.ts";
+import { sharingSecureContext } from "../src/google/secure-context.ts";
 import { silentLog } from "../src/log.ts";
 import type { InstanceAccess } from "../src/postgres/instance-access.ts";
 import { type ClosablePools, createPools } from "../src/postgres/pools.ts";
@@ -78,18 +79,17 @@ async function readMemory(): Promise<{ rss: number; heap: number }> {
   return { rss: rss / mib, heap: (heapUsed + external) / mib };
 }
 
-/** As the Cloud SQL connector connects: mutual TLS 1.3, with a security context for each connection. */
+/** As the service connects through the Cloud SQL connector: mutual TLS 1.3. */
 function tlsAccess({ host, port, ca, cert, key }: TlsAddress): InstanceAccess {
+  const openSocket = sharingSecureContext(() => {
+    // The connector makes one for each socket.
+    const secureContext = tls.createSecureContext({ ca, cert, key, minVersion: "TLSv1.3" });
+    return tls.connect({ host, port, secureContext, checkServerIdentity: () => undefined });
+  });
   return {
     async openStream() {
       return () => {
-        const secureContext = createSecureContext({ ca, cert, key, minVersion: "TLSv1.3" });
-        const socket: TLSSocket = connectTls({
-          host,
-          port,
-          secureContext,
-          checkServerIdentity: () => undefined,
-        });
+        const socket = openSocket();
         // pg would connect it once more.
         socket.connect = () => {
           socket.once("secureConnect", () => socket.emit("connect"));

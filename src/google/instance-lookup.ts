@@ -1,5 +1,6 @@
 import type { TLSSocket } from "node:tls";
 import { connectionName, type Instance } from "../domain/target.ts";
+import { sharingSecureContext } from "./secure-context.ts";
 
 /** The part of @google-cloud/cloud-sql-connector that is used. */
 export type ConnectorLibrary = Pick<
@@ -62,7 +63,7 @@ export function createInstanceLookup(
       });
       // In the same turn: the refresh of a short-lived certificate is due at once.
       connector.close();
-      return () => stream() as TLSSocket;
+      return sharingSecureContext(() => stream() as TLSSocket);
     } catch (error) {
       // It may be the credentials that are stuck: it remembers that there was no metadata server.
       auth = undefined;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
+import tls from "node:tls";
 import { createInstanceAccess, type InstanceAccessOptions } from "../../src/google/connector.ts";
 import { silentLog } from "../../src/log.ts";
 import { type InstanceRig, type RigInstance, sayTo, startInstanceRig } from "../support/instance-rig.ts";
@@ -67,6 +68,18 @@ async function letTimersRun(): Promise<void> {
 test("a connection reaches the instance through the connector", async () => {
   const access = createAccess();
   await assertEchoes(access, orders);
+});
+
+test("connections of one look-up share a security context, and those of the next have another", async (t) => {
+  const made = t.mock.method(tls, "createSecureContext");
+  const access = createAccess();
+  for (let i = 0; i < 3; i++) await assertEchoes(access, orders);
+  assert.equal(made.mock.callCount(), 1);
+  await assertEchoes(access, billing);
+  assert.equal(made.mock.callCount(), 2);
+  access.refresh(orders.instance);
+  await assertEchoes(access, orders);
+  assert.equal(made.mock.callCount(), 3);
 });
 
 test("simultaneous first calls share one look-up", async () => {
