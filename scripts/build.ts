@@ -50,7 +50,7 @@ const withoutOptionalParts: Plugin = {
 const namedExportsOfCommonJs: Plugin = {
   name: "named-exports-of-commonjs",
   setup(context) {
-    context.onLoad({ filter: /[/\\]src[/\\]google[/\\][^/\\]+\.ts$/ }, ({ path }) => ({
+    context.onLoad({ filter: /[/\\]src[/\\](google|http|operations)[/\\].+\.ts$/ }, ({ path }) => ({
       loader: "ts",
       contents: readFileSync(path, "utf8").replaceAll(
         /(?<!typeof )\bimport\(("[^".][^"]*")\)/g,
