@@ -1,0 +1,226 @@
+import { type DesiredMembership, isGrantableRole } from "../domain/desired-state.ts";
+import { type ChainedGrant, endChain } from "../domain/grant-chain.ts";
+import { isSystemRole } from "../domain/names.ts";
+import type { Statement } from "../domain/plan.ts";
+import { notFound, ServiceError } from "../errors.ts";
+import { planTaking, readAuthority, readGrantable } from "../postgres/authority.ts";
+import { type Membership, type RoleRow, readMemberships, readRoles } from "../postgres/role-catalog.ts";
+import type { Session } from "../postgres/session.ts";
+import { grantMembershipWith, revokeMembershipOption } from "../postgres/statements/membership-options.ts";
+import { membershipOptionsSince, revokeMembership } from "../postgres/statements/memberships.ts";
+import { isExempt, type StateScope } from "./state-scope.ts";
+
+export interface MembershipPlan {
+  readonly statements: readonly Statement[];
+  readonly warnings: readonly string[];
+}
+
+/** A row of pg_auth_members, and what is to become of it. */
+interface Row extends Membership, ChainedGrant {
+  readonly loses: "nothing" | "membership" | readonly ("ADMIN" | "INHERIT" | "SET")[];
+}
+
+/**
+ * What brings memberships to their declaration. All roles of the state exist, or are about to. `not_found` (role or
+ * user); `conflict` when a role may not be granted. Needs an open transaction.
+ */
+export async function planStateMemberships(session: Session, scope: StateScope): Promise<MembershipPlan> {
+  const { memberships } = scope.state;
+  const named = [...new Set(memberships.flatMap(({ role, member }) => [role, member]))];
+  const roles = await readRoles(session, named);
+  for (const membership of memberships) assertMembership(scope, roles, membership);
+  const rows = await readRows(session, scope);
+  const warnings = [...inheritanceWarnings(session, roles, memberships)];
+  const grants = planGrants(session, scope, rows);
+  await assertMayGrant(
+    session,
+    grants.map((one) => one.membership.role),
+    scope,
+  );
+  const others = (await readMembersOf(session, rows)).superusers;
+  const marked = rows.map((row) => toRow(scope, row, others));
+  const { ordered, regranted } = endChain(
+    marked,
+    (row) => row.loses === "membership" || row.loses.includes("ADMIN"),
+    (row) => row.grantor === session.user || others.has(row.grantor),
+  );
+  const losing = [...ordered, ...marked.filter((row) => isOptions(row.loses) && !ordered.includes(row))];
+  const ends = await planEnds(session, losing, new Set(regranted));
+  const again = regranted.map((row) =>
+    grantMembershipWith(
+      {
+        database: session.target.database,
+        versionNum: session.versionNum,
+        role: row.role,
+        member: row.member,
+      },
+      row,
+    ),
+  );
+  return {
+    statements: [...grants.map((one) => one.statement), ...again, ...ends.statements],
+    warnings: [...warnings, ...ends.warnings],
+  };
+}
+
+const isOptions = (loses: Row["loses"]): boolean => loses !== "membership" && loses !== "nothing";
+
+function assertMembership(
+  scope: StateScope,
+  roles: ReadonlyMap<string, RoleRow>,
+  { role, member }: DesiredMembership,
+): void {
+  const [of, who] = [roles.get(role), roles.get(member)];
+  if (of === undefined && !scope.managedRoles.has(role)) {
+    throw notFound("role", `There is no role ${JSON.stringify(role)}, and the state does not create it.`, {
+      role_name: role,
+    });
+  }
+  if (who === undefined && !scope.managedRoles.has(member)) {
+    throw notFound("user", `There is no user or role ${JSON.stringify(member)} on this instance.`, {
+      username: member,
+    });
+  }
+  const refuse = (because: string): never => {
+    throw new ServiceError("conflict", `The membership of ${member} in ${role} is not touched: ${because}.`, {
+      details: { role_name: role, username: member, because },
+    });
+  };
+  if (of?.canLogin === true) refuse(`${role} is a login, and only group roles are granted`);
+  if (of?.isSuperuser || of?.canReplicate || of?.bypassesRls) refuse(`${role} has rights beyond any grant`);
+  if (of?.memberOf.some((group) => group.startsWith("cloudsql"))) refuse(`${role} belongs to Cloud SQL`);
+  if (member === scope.admin) refuse(`${member} is the admin that this service works as`);
+  if (who?.isSuperuser) refuse(`${member} is a superuser`);
+}
+
+/** From 16 on, rows of every grantor; memberships of what the state manages, and those that it declares. */
+async function readRows(session: Session, scope: StateScope): Promise<Membership[]> {
+  const declared = scope.state.memberships.map((one) => one.role);
+  const byRole = await readMemberships(session, {
+    roles: [...new Set([...declared, ...scope.managedRoles])],
+  });
+  const plain = scope.state.roles.map((role) => role.name);
+  const byMember = plain.length === 0 ? [] : await readMemberships(session, { members: plain });
+  const all = [...byRole, ...byMember].map((row) => [
+    JSON.stringify([row.role, row.member, row.grantor]),
+    row,
+  ]);
+  return [...new Map(all as [string, Membership][]).values()];
+}
+
+async function readMembersOf(
+  session: Session,
+  rows: readonly Membership[],
+): Promise<{ superusers: ReadonlySet<string> }> {
+  const names = [...new Set(rows.flatMap((row) => [row.member, row.grantor]))];
+  const roles = await readRoles(session, names);
+  return { superusers: new Set([...roles.values()].filter((one) => one.isSuperuser).map((one) => one.name)) };
+}
+
+function* inheritanceWarnings(
+  session: Session,
+  roles: ReadonlyMap<string, RoleRow>,
+  memberships: readonly DesiredMembership[],
+): Iterable<string> {
+  if (session.versionNum >= membershipOptionsSince) return;
+  for (const { role, member, inherit, set } of memberships) {
+    const inherits = roles.get(member)?.inherits ?? true;
+    if (inherit === inherits && set) continue;
+    const actual = inherits ? "inherits" : "does not inherit";
+    yield `${member} ${actual} the privileges of ${role}, and may SET ROLE to it: before PostgreSQL 16 that is an ` +
+      "attribute of the member, which this service does not change.";
+  }
+}
+
+interface PlannedGrant {
+  readonly membership: DesiredMembership;
+  readonly statement: Statement;
+}
+
+/** Memberships that are missing, or have fewer options than declared. */
+function planGrants(session: Session, scope: StateScope, rows: readonly Membership[]): PlannedGrant[] {
+  const modern = session.versionNum >= membershipOptionsSince;
+  const { database } = session.target;
+  return scope.state.memberships.flatMap((membership) => {
+    const { role, member } = membership;
+    const present = rows.filter((row) => row.role === role && row.member === member);
+    const has = (option: "inherit" | "set" | "admin"): boolean => present.some((row) => row[option]);
+    const options = modern ? (["inherit", "set", "admin"] as const) : (["admin"] as const);
+    const complete = present.length > 0 && options.every((option) => !membership[option] || has(option));
+    if (complete) return [];
+    const own = present.find((row) => row.grantor === session.user);
+    const wanted = {
+      inherit: membership.inherit || own?.inherit === true,
+      set: membership.set || own?.set === true,
+      admin: membership.admin,
+    };
+    const of = { database, versionNum: session.versionNum, role, member };
+    return [{ membership, statement: grantMembershipWith(of, wanted) }];
+  });
+}
+
+async function assertMayGrant(session: Session, roles: readonly string[], scope: StateScope): Promise<void> {
+  const grantable = await readGrantable(session, roles);
+  const refused = [...new Set(roles)].filter((role) => !grantable.has(role));
+  if (refused.length === 0) return;
+  const because = `${session.user} has no ADMIN OPTION on ${refused.join(", ")}`;
+  throw new ServiceError("conflict", `Memberships cannot be granted: ${because}.`, {
+    details: {
+      because,
+      roles: refused,
+      run_as_administrator: refused.map(
+        (role) => `GRANT "${role.replaceAll('"', '""')}" TO "${scope.admin}" WITH ADMIN OPTION`,
+      ),
+    },
+  });
+}
+
+/** What a row loses: nothing in mode additive, nothing of the admin's, of Cloud SQL's and of a template's own. */
+function toRow(scope: StateScope, row: Membership, superusers: ReadonlySet<string>): Row {
+  const chained = { ...row, subject: row.role, grantee: row.member, grantable: row.admin };
+  const keep: Row = { ...chained, loses: "nothing" };
+  if (scope.mode === "additive" || isExempt(scope, row.member, superusers)) return keep;
+  const declared = scope.state.memberships.find((one) => one.role === row.role && one.member === row.member);
+  if (declared !== undefined) {
+    const loses = (["admin", "inherit", "set"] as const).filter((option) => row[option] && !declared[option]);
+    const names = loses.map((option) => option.toUpperCase() as "ADMIN" | "INHERIT" | "SET");
+    return names.length === 0 ? keep : { ...chained, loses: names };
+  }
+  if (scope.mode === "adopt" || scope.templateRoles.has(row.member)) return keep;
+  if (!isGrantableRole(row.role) || (isSystemRole(row.role) && !scope.managedRoles.has(row.member)))
+    return keep;
+  return { ...chained, loses: "membership" };
+}
+
+async function planEnds(
+  session: Session,
+  losing: readonly Row[],
+  regranted: ReadonlySet<Row>,
+): Promise<MembershipPlan> {
+  const modern = session.versionNum >= membershipOptionsSince;
+  const foreign = modern ? losing.map((row) => row.grantor).filter((one) => one !== session.user) : [];
+  const authority = await readAuthority(session, foreign);
+  const isStuck = (row: Row): boolean =>
+    modern && row.grantor !== session.user && (authority.get(row.grantor) ?? "refused") === "refused";
+  const stuck = losing.filter(isStuck);
+  const ending = losing.filter((row) => !isStuck(row));
+  const grantors = ending.map((row) => row.grantor).filter((one) => modern && one !== session.user);
+  const taken = await planTaking(session, grantors, authority);
+  const { versionNum, target } = session;
+  const statements = ending.flatMap((row) => {
+    const of = { database: target.database, versionNum, role: row.role, member: row.member };
+    if (row.loses === "membership" || regranted.has(row))
+      return [revokeMembership({ ...of, grantor: row.grantor })];
+    if (row.loses === "nothing") return [];
+    const options = modern ? row.loses : row.loses.filter((option) => option === "ADMIN");
+    return options.map((option) => revokeMembershipOption(of, option, row.grantor));
+  });
+  return {
+    statements: statements.length === 0 ? [] : [...taken.take, ...statements, ...taken.giveBack],
+    warnings: stuck.map(
+      (row) =>
+        `${row.member} keeps its membership in ${row.role} as it is: ${row.grantor} granted that, and ` +
+        `${session.user} may not act for ${row.grantor}.`,
+    ),
+  };
+}
