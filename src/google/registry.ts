@@ -5,6 +5,7 @@ import type { HistoryPage, HistoryRange, Registry } from "../operations/registry
 import { createFirestoreClient, type FirestoreClientOptions } from "./firestore-client.ts";
 import { parseHistoryDocument, parseRegion, parseTargetDocument } from "./registry-documents.ts";
 import { createStatusReader } from "./registry-status.ts";
+import { keepText, readText } from "./registry-texts.ts";
 import { createEntryWriter } from "./registry-write.ts";
 
 export interface RegistryOptions extends FirestoreClientOptions {
@@ -67,6 +68,12 @@ export function createRegistry(options: RegistryOptions): FirestoreRegistry {
       await inTurn(targetDocumentId(target), () =>
         client.use(use, (firestore) => write(documentOf(firestore, target))),
       );
+    },
+    keepText(target, text) {
+      return client.use(readUse(), (firestore) => keepText(documentOf(firestore, target), text));
+    },
+    readText(target, key) {
+      return client.use(readUse(), (firestore) => readText(documentOf(firestore, target), key));
     },
     readHistory(target, range = {}) {
       return client.use(readUse(), (firestore) => readHistory(documentOf(firestore, target), range));

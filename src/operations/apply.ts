@@ -253,7 +253,8 @@ async function assertNothingLeft<T>(
   );
 }
 
-function mayRetry(error: unknown): boolean {
+/** Whether another transaction was in the way, so that the same may succeed now. */
+export function mayRetry(error: unknown): boolean {
   const state = sqlstateOf(error);
   if (state === undefined) return false;
   if (retryable.has(state)) return true;

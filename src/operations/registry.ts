@@ -82,6 +82,14 @@ export interface HistoryPage {
   readonly head: HistoryHead;
 }
 
+/** A text below a target. */
+export interface KeptText {
+  readonly kind: "plans" | "states";
+  /** SHA-256, in lower-case hex. */
+  readonly id: string;
+  readonly text: string;
+}
+
 /**
  * The role registry and its history, one document per target. A failed read or write throws a `ServiceError`
  * of kind `unavailable` (or `timeout`); it is never answered as "empty".
@@ -94,6 +102,13 @@ export interface Registry {
   findRegions(database: Omit<Target, "region">): Promise<readonly string[]>;
   /** A part of a target's history, in order; undefined when nothing was ever recorded. */
   readHistory(target: Target, range?: HistoryRange): Promise<HistoryPage | undefined>;
+  /**
+   * Keeps a text of any length below a target, such as the statements of a plan or a state. It is kept under the hash of its
+   * content, or of what leads to it: what is kept already is not written again.
+   */
+  keepText(target: Target, text: KeptText): Promise<void>;
+  /** A text that was kept; undefined when there is none of that id. */
+  readText(target: Target, key: Omit<KeptText, "text">): Promise<string | undefined>;
   /** Appends to the history and changes the roles, in one transaction. */
   record(target: Target, entry: HistoryEntry, change?: RegistryChange): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { parseUsername } from "../domain/iam-user.ts";
 import { parseSchemaName } from "../domain/names.ts";
-import type { StatementPreview } from "../domain/plan.ts";
+import type { Statement, StatementPreview } from "../domain/plan.ts";
 import type { Target } from "../domain/target.ts";
 import { notFound, ServiceError } from "../errors.ts";
 import { planTaking, readAuthority } from "../postgres/authority.ts";
@@ -74,16 +74,25 @@ async function decideSchema(
       { owner },
     );
   }
+  const { database } = session.target;
+  const statements = await planAsOwners(session, [owner], createSchemaStatement(database, schema, owner));
+  return { statements, warnings: [], result: { owner } };
+}
+
+/** A statement that takes CREATE on the database and the rights of owners. `conflict` when they are not to be had. */
+export async function planAsOwners(
+  session: Session,
+  owners: readonly string[],
+  statement: Statement,
+): Promise<Statement[]> {
   const databaseOwner = await readDatabaseOwner(session);
-  const actsFor = databaseOwner === undefined ? [owner] : [owner, databaseOwner];
+  const actsFor = databaseOwner === undefined ? owners : [...owners, databaseOwner];
   const authority = await readAuthority(session, actsFor, { toOwn: true });
   const refused = actsFor.filter((role) => role !== session.user && authority.get(role) === "refused");
   if (refused.length > 0) throw cannotActFor(session.user, refused);
   const others = actsFor.filter((role) => role !== session.user);
   const taken = await planTaking(session, others, authority);
-  const { database } = session.target;
-  const statements = [...taken.take, createSchemaStatement(database, schema, owner), ...taken.giveBack];
-  return { statements, warnings: [], result: { owner } };
+  return [...taken.take, statement, ...taken.giveBack];
 }
 
 /** The database's owner when it takes its rights to create a schema; undefined when the admin may as it is. */
@@ -107,7 +116,7 @@ function otherOwner(schema: string, owner: string): ServiceError {
 
 function cannotActFor(admin: string, roles: readonly string[]): ServiceError {
   const because = `${admin} may not act for ${roles.join(", ")} on this instance`;
-  return new ServiceError("conflict", `The schema cannot be created: ${because}.`, {
+  return new ServiceError("conflict", `The schema cannot be created or given away: ${because}.`, {
     details: { because, roles },
   });
 }

@@ -69,8 +69,8 @@ function endOf(
   const found = wanted.defaults.get(key);
   if (found !== undefined) return row.grantable && !found.grantable ? "revoke_option" : undefined;
   if (row.schema === null && isPublicByDefault(row.type, row.grantee, row.privilege)) return undefined;
-  const role = scope.templateRoles.get(row.grantee);
-  if (role !== undefined && row.schema !== null && row.schema === role.schema) {
+  const inTemplate = scope.templateRoles.get(row.grantee)?.schemas.has(row.schema ?? "") === true;
+  if (inTemplate) {
     return row.grantable ? "revoke_option" : undefined;
   }
   const declared = wanted.declaredOn.has(declaredKey(row.grantee, row));

@@ -69,10 +69,10 @@ export function compareGrants(scope: StateScope, catalog: StateCatalog, wanted: 
 
 /** Whether the template's own planning looks after a row: its roles' privileges in its schema. */
 function isTemplateGrant(scope: StateScope, row: AclRow): boolean {
-  const role = scope.templateRoles.get(row.grantee);
-  if (role === undefined || row.column !== null) return false;
-  if (row.type === "database") return role.privileges.database?.includes(row.privilege) === true;
-  return role.schema !== null && row.schema === role.schema;
+  const found = scope.templateRoles.get(row.grantee);
+  if (found === undefined) return false;
+  if (row.schema === null) return found.role.privileges.database?.includes(row.privilege) === true;
+  return found.schemas.has(row.schema);
 }
 
 function losesOf(

@@ -10,13 +10,25 @@ import { isSystemRole } from "../domain/names.ts";
 export const stateModes = ["additive", "adopt", "authoritative"] as const;
 export type StateMode = (typeof stateModes)[number];
 
+/** A role of a template, with the schemas in which the template's planning looks after its privileges. */
+export interface TemplateRole {
+  readonly role: ManagedRole;
+  readonly schemas: ReadonlySet<string>;
+}
+
+/** A template's roles for one schema. */
+export interface ExpandedTemplate {
+  readonly schema: string;
+  readonly roles: readonly ManagedRole[];
+}
+
 /** What a desired state is held against. */
 export interface StateScope {
   readonly mode: StateMode;
   readonly state: DesiredState;
   readonly admin: string;
   /** The roles of the templates that the state names, by name. */
-  readonly templateRoles: ReadonlyMap<string, ManagedRole>;
+  readonly templateRoles: ReadonlyMap<string, TemplateRole>;
   /** Names of the template's roles and the plain ones. */
   readonly managedRoles: ReadonlySet<string>;
   readonly managedSchemas: ReadonlySet<string>;
@@ -26,14 +38,21 @@ export function scopeOf(
   mode: StateMode,
   state: DesiredState,
   admin: string,
-  templateRoles: readonly ManagedRole[],
+  templates: readonly ExpandedTemplate[],
 ): StateScope {
+  const templateRoles = new Map<string, TemplateRole>();
+  for (const { schema, roles } of templates) {
+    for (const role of roles) {
+      const schemas = templateRoles.get(role.name)?.schemas ?? [];
+      templateRoles.set(role.name, { role, schemas: new Set([...schemas, schema]) });
+    }
+  }
   return {
     mode,
     state,
     admin,
-    templateRoles: new Map(templateRoles.map((role) => [role.name, role])),
-    managedRoles: new Set([...templateRoles, ...state.roles].map((role) => role.name)),
+    templateRoles,
+    managedRoles: new Set([...templateRoles.keys(), ...state.roles.map((role) => role.name)]),
     managedSchemas: new Set([
       ...state.schemas.map((one) => one.name),
       ...state.templates.map((one) => one.schema),

@@ -26,6 +26,9 @@ const headOf = (records: readonly HistoryRecord[]): HistoryHead => ({
 
 export function createMemoryRegistry(): MemoryRegistry {
   const documents = new Map<string, Document>();
+  const texts = new Map<string, string>();
+  const textKey = (target: Target, kind: string, id: string): string =>
+    JSON.stringify([targetKey(target), kind, id]);
   const failing = { reads: false, writes: false };
   const check = (fails: boolean): void => {
     if (fails) throw new ServiceError("unavailable", "Firestore is down.");
@@ -59,6 +62,14 @@ export function createMemoryRegistry(): MemoryRegistry {
       const wanted = found.records.filter(({ sequence }) => sequence > after && sequence < before);
       const ordered = newestFirst ? wanted.toReversed() : wanted;
       return { records: ordered.slice(0, limit), head: headOf(found.records) };
+    },
+    async keepText(target, { kind, id, text }) {
+      check(failing.writes);
+      texts.set(textKey(target, kind, id), text);
+    },
+    async readText(target, { kind, id }) {
+      check(failing.reads);
+      return texts.get(textKey(target, kind, id));
     },
     async record(target, entry, change = {}) {
       check(failing.writes);

@@ -1,0 +1,238 @@
+import type { DesiredState } from "../domain/desired-state.ts";
+import { previewStatements, type StatementPreview } from "../domain/plan.ts";
+import { comparePlans, planIdOf } from "../domain/plan-id.ts";
+import type { Template } from "../domain/role-template.ts";
+import type { StatementOutcome } from "../domain/statement-outcome.ts";
+import type { Target } from "../domain/target.ts";
+import { ServiceError } from "../errors.ts";
+import type { Session } from "../postgres/session.ts";
+import { type Applied, applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
+import type { Call, Context } from "./context.ts";
+import { withInstanceLock } from "./instance-lock.ts";
+import { readBeforeChange, recordChange, recordFailure, type Subject } from "./record.ts";
+import type { RegistryStatus, RoleRecord } from "./registry.ts";
+import { decideState, type PlannedState, type PlanSummary, type StateWish } from "./state-plan.ts";
+import type { StateMode } from "./state-scope.ts";
+import { resolveTemplate } from "./template-lookup.ts";
+
+export interface StateInput {
+  readonly mode: StateMode;
+  /** Parsed, in canonical order. */
+  readonly state: DesiredState;
+}
+
+export interface StatePlanResult {
+  readonly planId: string;
+  readonly statements: readonly StatementPreview[];
+  readonly summary: PlanSummary;
+  readonly warnings: readonly string[];
+}
+
+export interface ApplyStateInput extends StateInput {
+  /** The plan that was looked at: when the present one is another, nothing is done. */
+  readonly planId?: string;
+  readonly dryRun?: boolean;
+}
+
+export interface ApplyStateResult extends StatePlanResult {
+  readonly changed: boolean;
+  /** What became of each statement; absent in a dry run. */
+  readonly outcomes?: readonly StatementOutcome[];
+}
+
+/** Plans are made one at a time on an instance: planning tries roles and memberships out, and rolls them back. */
+export async function planState(
+  context: Context,
+  call: Call,
+  target: Target,
+  input: StateInput,
+): Promise<StatePlanResult> {
+  const before = await context.registry.read(target);
+  const wish = await wishOf(context, input, before);
+  const decision = await withInstanceLock(context, call, target, () =>
+    planOnly(context, call, target, (session) => decideState(session, wish)),
+  );
+  const result = planResult(target, input.mode, decision);
+  await keepPlan(context, call, target, result);
+  return result;
+}
+
+/**
+ * Brings a database to a desired state, in one transaction. With `planId` exactly that plan is run: `conflict` with the
+ * difference when the present one is another. `conflict` also for what the admin may not do; nothing is touched then.
+ */
+export async function applyState(
+  context: Context,
+  call: Call,
+  target: Target,
+  input: ApplyStateInput,
+  subject: Subject = { summary: `apply a desired state in mode ${input.mode}` },
+): Promise<ApplyStateResult> {
+  const before = await (input.dryRun ? context.registry.read(target) : readBeforeChange(context, target));
+  const wish = await wishOf(context, input, before);
+  const decide = withPlanId(context, call, target, input, (session) => decideState(session, wish));
+  if (input.dryRun) {
+    const decision = await withInstanceLock(context, call, target, () =>
+      planOnly(context, call, target, decide),
+    );
+    const result = planResult(target, input.mode, decision);
+    await keepPlan(context, call, target, result);
+    return { ...result, changed: decision.statements.length > 0 };
+  }
+  const applied = await recordFailure(context, call, target, subject, () =>
+    withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
+  );
+  await recordState(context, call, target, { before, applied, subject });
+  return {
+    ...planResult(target, input.mode, applied),
+    changed: applied.statements.length > 0,
+    outcomes: applied.outcomes,
+  };
+}
+
+async function wishOf(
+  context: Context,
+  { mode, state }: StateInput,
+  before: RegistryStatus | undefined,
+): Promise<StateWish> {
+  const templates: Template[] = [];
+  for (const { name, version } of state.templates) {
+    templates.push(await resolveTemplate(context, name, version ?? undefined));
+  }
+  const registered = new Set(before?.roles.map((role) => role.name));
+  return { mode, state, templates, registered };
+}
+
+function planResult(target: Target, mode: StateMode, decision: Decision<PlannedState>): StatePlanResult {
+  const statements = previewStatements(decision.statements);
+  return {
+    planId: planIdOf(target, mode, statements),
+    statements,
+    summary: decision.result.summary,
+    warnings: decision.warnings,
+  };
+}
+
+/** The first decision in a transaction is held against the plan that was asked for; the check after it is not. */
+function withPlanId(
+  context: Context,
+  call: Call,
+  target: Target,
+  { planId, mode }: ApplyStateInput,
+  decide: Decide<PlannedState>,
+): Decide<PlannedState> {
+  if (planId === undefined) return decide;
+  const seen = new WeakSet<Session>();
+  return async (session) => {
+    const decision = await decide(session);
+    if (seen.has(session)) return decision;
+    seen.add(session);
+    const statements = previewStatements(decision.statements);
+    const present = planIdOf(target, mode, statements);
+    if (present !== planId) throw await otherPlan(context, call, target, planId, { present, statements });
+    return decision;
+  };
+}
+
+interface OtherPlan {
+  readonly present: string;
+  readonly statements: readonly StatementPreview[];
+}
+
+async function otherPlan(
+  context: Context,
+  call: Call,
+  target: Target,
+  planId: string,
+  { present, statements }: OtherPlan,
+): Promise<ServiceError> {
+  const kept = await readKeptPlan(context, call, target, planId);
+  const now = statements.map((one) => one.sql);
+  const difference = kept === undefined ? undefined : comparePlans(kept, now);
+  const because =
+    kept === undefined
+      ? "the plan of that id is not known (any more); what would run now is in details.statements"
+      : "the database, or the state that was sent, is not what it was when the plan was made";
+  return new ServiceError("conflict", `The plan is another one now: ${because}. Nothing was touched.`, {
+    details: {
+      because,
+      plan_id: planId,
+      present_plan_id: present,
+      ...(difference ?? { statements: now.slice(0, 500) }),
+    },
+  });
+}
+
+/** Plans are kept so that a later apply can say what differs. A plan that could not be kept is a good plan all the same. */
+async function keepPlan(context: Context, call: Call, target: Target, plan: StatePlanResult): Promise<void> {
+  const text = JSON.stringify(plan.statements.map((one) => one.sql));
+  try {
+    await context.registry.keepText(target, { kind: "plans", id: plan.planId, text });
+  } catch (error) {
+    call.log.warning("a plan could not be kept", { error });
+  }
+}
+
+async function readKeptPlan(
+  context: Context,
+  call: Call,
+  target: Target,
+  planId: string,
+): Promise<readonly string[] | undefined> {
+  try {
+    const text = await context.registry.readText(target, { kind: "plans", id: planId });
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch (error) {
+    call.log.warning("an earlier plan could not be read", { error });
+    return undefined;
+  }
+}
+
+interface StateChange {
+  readonly before: RegistryStatus | undefined;
+  readonly applied: Applied<PlannedState>;
+  readonly subject: Subject;
+}
+
+async function recordState(
+  context: Context,
+  call: Call,
+  target: Target,
+  { before, applied, subject }: StateChange,
+): Promise<void> {
+  const roles = templateRecords(applied);
+  const known = new Map(before?.roles.map((role) => [role.name, role]));
+  const isKnown = (role: RoleRecord): boolean => {
+    const record = known.get(role.name);
+    return (
+      record?.checksum === role.checksum && record.version === role.version && record.status === role.status
+    );
+  };
+  if (applied.statements.length === 0 && roles.every(isKnown)) return;
+  const { statements } = applied;
+  await recordChange(context, call, target, { ...subject, statements }, { upsertRoles: roles });
+}
+
+function templateRecords({ result, failedOptional }: Applied<PlannedState>): RoleRecord[] {
+  const { templates, degraded, schemaOwners } = result;
+  const failed = new Set(failedOptional.map(({ statement }) => statement.role));
+  const records = templates.flatMap(({ roles, schema }) =>
+    roles.map((role): RoleRecord => {
+      const owner = role.scope === "schema" ? schemaOwners.get(schema) : undefined;
+      return {
+        name: role.name,
+        kind: role.kind,
+        scope: role.scope,
+        schema: role.schema,
+        template: role.template,
+        version: role.version,
+        checksum: role.checksum,
+        status: degraded.has(role.name) || failed.has(role.name) ? "degraded" : "active",
+        inherits: role.inherits,
+        nativeRoles: role.nativeRoles,
+        ...(owner === undefined ? {} : { schemaOwner: owner }),
+      };
+    }),
+  );
+  return [...new Map(records.map((role) => [role.name, role])).values()];
+}

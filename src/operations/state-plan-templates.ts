@@ -1,0 +1,124 @@
+import type { DesiredState } from "../domain/desired-state.ts";
+import type { ManagedRole } from "../domain/managed-role.ts";
+import { ServiceError } from "../errors.ts";
+import type { Membership } from "../postgres/role-catalog.ts";
+import type { Session } from "../postgres/session.ts";
+import type { GrantObject } from "../postgres/statements/privileges.ts";
+import type { RoleFinding } from "./role-finding.ts";
+import { assertOwnRole } from "./role-names.ts";
+import { planRoles } from "./role-plan.ts";
+import { readRenames } from "./role-renames.ts";
+import { type RoleState, readRoleState } from "./role-state.ts";
+import type { ExpandedTemplate, StateScope } from "./state-scope.ts";
+import { defaultKey, privilegeKey, type Wanted } from "./state-wanted.ts";
+
+/** Findings of a template's roles in one schema, and the state that they were found in. */
+export interface TemplatePlan {
+  readonly state: RoleState;
+  readonly findings: readonly RoleFinding[];
+}
+
+/** Roles of a template that bear another name, with what names them back; `conflict` in mode additive. */
+export async function planTemplateRenames(
+  session: Session,
+  scope: StateScope,
+  roles: readonly ManagedRole[],
+): Promise<RoleFinding[]> {
+  const renames = await readRenames(session, roles);
+  const renamed = renames.find((one) => one.statements.length > 0);
+  if (scope.mode === "additive" && renamed !== undefined) {
+    throw new ServiceError("conflict", `The roles are not touched: ${renamed.detail}.`, {
+      details: { because: `${renamed.detail}; mode adopt or authoritative renames it back` },
+    });
+  }
+  return renames;
+}
+
+/**
+ * What brings a template's roles to their definition. Mode additive leaves out what takes something away. What the state
+ * declares beyond the template is no difference; `wanted` is undefined while only roles and memberships count.
+ */
+export async function planTemplate(
+  session: Session,
+  scope: StateScope,
+  { schema, roles }: ExpandedTemplate,
+  registered: ReadonlySet<string>,
+  wanted: Wanted | undefined,
+): Promise<TemplatePlan> {
+  const read = await readRoleState(session, schema, roles, registered);
+  for (const role of roles) {
+    const row = read.roles.get(role.name);
+    if (row !== undefined) assertOwnRole(role, row, { registered, force: scope.mode !== "additive" });
+  }
+  const state = withoutDeclared(read, roles, scope.state, wanted);
+  const { findings } = planRoles(state, roles, () => true);
+  const kept =
+    scope.mode === "additive" ? findings.filter((one) => one.statements.every(isNotDestructive)) : findings;
+  return { state, findings: kept };
+}
+
+function isNotDestructive({ destructive }: { readonly destructive?: boolean }): boolean {
+  return destructive !== true;
+}
+
+/** The same, as if what the state declares beyond the template were not there. */
+function withoutDeclared(
+  state: RoleState,
+  roles: readonly ManagedRole[],
+  desired: DesiredState,
+  wanted: Wanted | undefined,
+): RoleState {
+  const isDefined = ({ role, member }: Membership): boolean =>
+    roles.some((one) => one.name === member && [...one.inherits, ...one.nativeRoles].includes(role));
+  const isDeclared = (row: Membership): boolean =>
+    !isDefined(row) && desired.memberships.some((one) => one.role === row.role && one.member === row.member);
+  const memberships = state.memberships.filter((row) => !isDeclared(row));
+  if (wanted === undefined) return { ...state, memberships };
+  return {
+    ...state,
+    memberships,
+    gaps: state.gaps.flatMap((gap) => splitGap(state, gap, wanted)),
+    defaults: otherDefaults(state, wanted),
+  };
+}
+
+/** Privileges to be revoked that are declared stay: an object at a time, since they may be declared on some. */
+function splitGap(state: RoleState, gap: RoleState["gaps"][number], wanted: Wanted): RoleState["gaps"] {
+  if (gap.action === "grant") return [gap];
+  const undeclared = (object: GrantObject): string[] =>
+    gap.privileges.filter((one) => !wanted.privileges.has(keyOf(state, gap, object, one)));
+  const bySet = Map.groupBy(gap.objects, (object) => JSON.stringify(undeclared(object)));
+  return [...bySet].flatMap(([key, objects]) => {
+    const privileges: string[] = JSON.parse(key);
+    return privileges.length === 0 ? [] : [{ ...gap, privileges, objects }];
+  });
+}
+
+function keyOf(
+  state: RoleState,
+  { objectType, role }: RoleState["gaps"][number],
+  object: GrantObject,
+  privilege: string,
+): string {
+  const column = object.column ?? null;
+  const itself = objectType === "schema" || objectType === "database";
+  const key = {
+    type: objectType === "column" || objectType === "large_object" ? ("table" as const) : objectType,
+    schema: objectType === "database" ? null : state.schema,
+    name: itself ? null : object.name,
+    arguments: object.arguments,
+  };
+  return privilegeKey(key, column, role, privilege);
+}
+
+function otherDefaults(state: RoleState, wanted: Wanted): RoleState["defaults"] {
+  return state.defaults.map((row) => {
+    const { creator, grantee, objectType: type } = row;
+    if (type === "large_object") return row;
+    const privileges = row.privileges.filter(
+      (privilege) =>
+        !wanted.defaults.has(defaultKey({ creator, grantee, type, privilege, schema: state.schema })),
+    );
+    return { ...row, privileges };
+  });
+}

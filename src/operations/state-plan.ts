@@ -1,0 +1,257 @@
+import type { DesiredState } from "../domain/desired-state.ts";
+import { expandTemplate } from "../domain/managed-role.ts";
+import type { Statement } from "../domain/plan.ts";
+import type { Template } from "../domain/role-template.ts";
+import { notFound, ServiceError } from "../errors.ts";
+import { readUserSchemas } from "../postgres/acl-catalog.ts";
+import { planTaking, readAuthority } from "../postgres/authority.ts";
+import { readRoles } from "../postgres/role-catalog.ts";
+import type { Session } from "../postgres/session.ts";
+import { changeSchemaOwner, createGroupRole } from "../postgres/statements/membership-options.ts";
+import { createSchemaStatement } from "../postgres/statements/schemas.ts";
+import { type Decision, mayRetry } from "./apply.ts";
+import { databaseError } from "./database-errors.ts";
+import type { RoleFinding } from "./role-finding.ts";
+import { unsafeAttributes } from "./role-names.ts";
+import { planOfFindings } from "./role-plan.ts";
+import { planAsOwners } from "./schema-create.ts";
+import { readStateCatalog } from "./state-catalog.ts";
+import { compareDefaults, planDefaultChanges } from "./state-plan-defaults.ts";
+import { actorsOf, compareGrants, planGrantChanges } from "./state-plan-grants.ts";
+import { planStateMemberships } from "./state-plan-memberships.ts";
+import { planTemplate, planTemplateRenames, type TemplatePlan } from "./state-plan-templates.ts";
+import { type ExpandedTemplate, type StateMode, type StateScope, scopeOf } from "./state-scope.ts";
+import { resolveWanted } from "./state-wanted.ts";
+
+/** How many statements serve what. */
+export interface PlanSummary {
+  readonly roles: number;
+  readonly schemas: number;
+  readonly memberships: number;
+  readonly privileges: number;
+  readonly default_privileges: number;
+  readonly destructive: number;
+  readonly total: number;
+}
+
+export interface PlannedState {
+  readonly summary: PlanSummary;
+  readonly templates: readonly ExpandedTemplate[];
+  /** The template roles of whose definition something cannot be granted here. */
+  readonly degraded: ReadonlySet<string>;
+  /** Who owns the schemas of the templates, once the plan has run. */
+  readonly schemaOwners: ReadonlyMap<string, string>;
+}
+
+export interface StateWish {
+  readonly mode: StateMode;
+  readonly state: DesiredState;
+  /** The templates that the state names, in its order. */
+  readonly templates: readonly Template[];
+  /** Names of managed roles that the registry lists. */
+  readonly registered: ReadonlySet<string>;
+}
+
+/**
+ * What brings a database to a desired state. Roles, schemas and memberships come first, and are made under a savepoint:
+ * what they change (who can create, who owns, which grants came with a schema) is read and not guessed. They are undone
+ * again. Needs an open transaction.
+ */
+export async function decideState(session: Session, wish: StateWish): Promise<Decision<PlannedState>> {
+  const major = Math.floor(session.versionNum / 10_000);
+  const templates = wish.state.templates.map(({ schema }, at): ExpandedTemplate => {
+    const template = wish.templates[at] as Template;
+    return { schema, roles: expandTemplate(template, session.target.database, schema, major) };
+  });
+  const scope = scopeOf(wish.mode, wish.state, session.user, templates);
+  await session.query("SAVEPOINT desired_state");
+  const stage = createStage(session);
+  const warnings: string[] = [];
+  await stage.run("roles", await planGroupRoles(session, scope));
+  for (const template of templates) {
+    const renames = await planTemplateRenames(session, scope, template.roles);
+    await stage.run("roles", planOfFindings(renames).preparation);
+    const prepared = await planTemplate(session, scope, template, wish.registered, undefined);
+    await stage.run("roles", planOfFindings(prepared.findings).preparation);
+  }
+  for (const plan of await planSchemas(session, scope, warnings)) await stage.run("schemas", await plan());
+  const memberships = await planStateMemberships(session, scope);
+  await stage.run("memberships", memberships.statements);
+  const rights = await planRights(session, scope, templates, wish.registered);
+  await session.query("ROLLBACK TO SAVEPOINT desired_state");
+  const counts = { ...stage.counts(), ...rights.counts };
+  const statements = [...stage.statements, ...rights.statements];
+  const summary = {
+    ...counts,
+    destructive: statements.filter((one) => one.destructive === true).length,
+    total: statements.length,
+  };
+  return {
+    statements,
+    warnings: [...new Set([...warnings, ...memberships.warnings, ...rights.warnings])],
+    result: { summary, templates, degraded: rights.degraded, schemaOwners: rights.schemaOwners },
+  };
+}
+
+type Part = "roles" | "schemas" | "memberships";
+
+interface Stage {
+  readonly statements: Statement[];
+  run(part: Part, statements: readonly Statement[]): Promise<void>;
+  counts(): Readonly<Record<Part, number>>;
+}
+
+function createStage(session: Session): Stage {
+  const all: Statement[] = [];
+  const counts = { roles: 0, schemas: 0, memberships: 0 };
+  return {
+    statements: all,
+    async run(part, statements) {
+      for (const statement of statements) {
+        try {
+          await session.query(statement.text);
+        } catch (error) {
+          if (mayRetry(error)) throw error;
+          throw databaseError(error, statement.description, { statement: statement.preview });
+        }
+      }
+      all.push(...statements);
+      counts[part] += statements.length;
+    },
+    counts: () => counts,
+  };
+}
+
+/** Plain group roles that are missing; one that is there has to be one. */
+async function planGroupRoles(session: Session, scope: StateScope): Promise<Statement[]> {
+  const names = scope.state.roles.map((role) => role.name);
+  const rows = await readRoles(session, names);
+  return names.flatMap((name) => {
+    const row = rows.get(name);
+    if (row === undefined) return [createGroupRole(session.target.database, name)];
+    const unsafe = [...unsafeAttributes(row), ...(row.inherits ? [] : ["NOINHERIT"])];
+    if (unsafe.length === 0) return [];
+    const because = `it has the attribute ${unsafe.join(", ")}, and a state's own roles are group roles without any`;
+    throw new ServiceError("conflict", `Role ${JSON.stringify(name)} is not touched: ${because}.`, {
+      details: { role: name, because },
+    });
+  });
+}
+
+type LatePlan = () => Promise<readonly Statement[]>;
+
+/** Planned one after the other, since each may need what the one before made. */
+async function planSchemas(session: Session, scope: StateScope, warnings: string[]): Promise<LatePlan[]> {
+  const present = await readUserSchemas(session);
+  const { database } = session.target;
+  for (const { schema } of scope.state.templates) {
+    if (present.has(schema) || scope.state.schemas.some((one) => one.name === schema)) continue;
+    throw notFound(
+      "schema",
+      `There is no schema ${JSON.stringify(schema)}, and the state does not declare it.`,
+      {
+        schema_name: schema,
+      },
+    );
+  }
+  const owners = scope.state.schemas.flatMap((one) => one.owner ?? []);
+  const known = await readRoles(session, owners);
+  return scope.state.schemas.flatMap(({ name, owner }): LatePlan[] => {
+    if (owner !== null && !known.has(owner)) {
+      throw notFound("role", `There is no role ${JSON.stringify(owner)} to own schema ${name}.`, { owner });
+    }
+    const before = present.get(name);
+    if (before === undefined) {
+      const wanted = owner ?? session.user;
+      return [() => planAsOwners(session, [wanted], createSchemaStatement(database, name, wanted))];
+    }
+    if (owner === null || owner === before) return [];
+    if (scope.mode === "additive") {
+      warnings.push(
+        `Schema ${name} belongs to ${before} and not to ${owner}: mode additive takes nothing away.`,
+      );
+      return [];
+    }
+    return [() => planAsOwners(session, [before, owner], changeSchemaOwner(database, name, owner))];
+  });
+}
+
+interface Rights {
+  readonly statements: readonly Statement[];
+  readonly warnings: readonly string[];
+  readonly counts: { readonly privileges: number; readonly default_privileges: number };
+  readonly degraded: ReadonlySet<string>;
+  readonly schemaOwners: ReadonlyMap<string, string>;
+}
+
+/** Privileges and default privileges, in the database as the roles, schemas and memberships will have made it. */
+async function planRights(
+  session: Session,
+  scope: StateScope,
+  templates: readonly ExpandedTemplate[],
+  registered: ReadonlySet<string>,
+): Promise<Rights> {
+  const catalog = await readStateCatalog(session, scope.state, scope.mode === "authoritative");
+  const wanted = resolveWanted(scope, catalog);
+  const plans: TemplatePlan[] = [];
+  for (const template of templates) {
+    plans.push(await planTemplate(session, scope, template, registered, wanted));
+  }
+  const ofTemplates = planOfFindings(distinct(plans.flatMap((one) => one.findings)));
+  const grants = compareGrants(scope, catalog, wanted);
+  const defaults = compareDefaults(scope, catalog, wanted);
+  const settable = grants.ends.filter((row) => row.grantor !== row.owner).map((row) => row.grantor);
+  const actors = [...actorsOf(catalog, grants), ...defaults.map((one) => one.creator)];
+  const authority = new Map([
+    ...plans.flatMap((one) => [...one.state.authority]),
+    ...(await readAuthority(session, actors)),
+    ...(await readAuthority(session, settable, { toOwn: true })),
+  ]);
+  const grantPlan = planGrantChanges(catalog, grants, authority);
+  const defaultPlan = planDefaultChanges(catalog, defaults, authority);
+  const additive = scope.mode === "additive" ? additiveWarnings(scope) : [];
+  assertNoneRefused([...grantPlan.refused, ...defaultPlan.refused]);
+  const actsFor = [...ofTemplates.actsFor, ...grantPlan.actsFor, ...defaultPlan.actsFor];
+  const taken = await planTaking(
+    session,
+    actsFor.filter((role) => role !== session.user),
+    authority,
+  );
+  const body = [...ofTemplates.statements, ...grantPlan.statements, ...defaultPlan.statements];
+  return {
+    statements: body.length === 0 ? [] : [...taken.take, ...body, ...taken.giveBack],
+    warnings: [...ofTemplates.warnings, ...grantPlan.warnings, ...defaultPlan.warnings, ...additive],
+    counts: {
+      privileges: ofTemplates.statements.length + grantPlan.statements.length,
+      default_privileges: defaultPlan.statements.length,
+    },
+    degraded: ofTemplates.degraded,
+    schemaOwners: catalog.schemas,
+  };
+}
+
+/** Database-wide roles are looked at with each schema. */
+function distinct(findings: readonly RoleFinding[]): RoleFinding[] {
+  const key = ({ kind, role, object, detail }: RoleFinding): string =>
+    JSON.stringify([kind, role, object, detail]);
+  return [...new Map(findings.map((one) => [key(one), one])).values()];
+}
+
+function additiveWarnings({ state }: StateScope): string[] {
+  if (state.public_revocations.length === 0) return [];
+  return ["Nothing is revoked from PUBLIC: mode additive takes nothing away."];
+}
+
+/** What is declared and cannot be done is known before anything is touched. */
+function assertNoneRefused(
+  refused: readonly { readonly because: string; readonly sql: readonly string[] }[],
+): void {
+  const [first] = refused;
+  if (first === undefined) return;
+  throw new ServiceError("conflict", `The state cannot be reached: ${first.because}.`, {
+    details: {
+      because: refused.map((one) => one.because).slice(0, 20),
+      run_as_owner: refused.flatMap((one) => one.sql).slice(0, 100),
+    },
+  });
+}
