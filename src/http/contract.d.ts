@@ -347,6 +347,57 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/roles/plan": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Plan a desired state
+         * @description Takes a whole desired state for a database - schemas with their owners, roles from templates, plain group roles,
+         *     memberships, grants, and what PUBLIC is not to have - and answers with the statements that would bring the database
+         *     to it, ready for psql as the admin. Nothing is changed. `mode` says what may be taken away: `additive` nothing;
+         *     `adopt` what goes beyond the declaration of what is declared (a template's role, a membership's options, a
+         *     grantee's privileges on an object, a schema's owner); `authoritative` also what is not declared in the declared
+         *     schemas, of the declared roles, and of their members. Never touched: logins and their passwords, IAM principals'
+         *     membership in cloudsql roles, the admin, owners' own rights, roles of PostgreSQL and Cloud SQL. All faults of a
+         *     state are answered at once, by JSON pointer. `plan_id` is a hash of the statements, the database and the mode:
+         *     hand it to `/roles/apply`, which then runs exactly this plan or nothing.
+         */
+        readonly post: operations["planRoles"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/roles/apply": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Bring a database to a desired state
+         * @description Runs what `/roles/plan` answers, in one transaction, and checks inside it that nothing is left to do. With `plan_id`
+         *     it runs exactly the plan of that id: when the database or the state has changed since, nothing is done and the
+         *     answer is a conflict whose details name the statements `added` and `removed`. The answer says what became of each
+         *     statement; so do the details of a failure, after which everything is as it was (`rolled_back`).
+         */
+        readonly post: operations["applyRoles"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/roles/drift": {
         readonly parameters: {
             readonly query?: never;
@@ -773,6 +824,157 @@ export interface components {
             readonly instance_name: components["schemas"]["InstanceName"];
             readonly database_name: components["schemas"]["DatabaseName"];
             readonly schema_name?: components["schemas"]["SchemaName"];
+        };
+        readonly PlanRolesRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            readonly mode: components["schemas"]["StateMode"];
+            readonly state: components["schemas"]["DesiredState"];
+        };
+        readonly ApplyRolesRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            readonly mode: components["schemas"]["StateMode"];
+            readonly state: components["schemas"]["DesiredState"];
+            readonly plan_id?: components["schemas"]["PlanId"];
+            readonly dry_run?: components["schemas"]["DryRun"];
+        };
+        /** @description The id of a plan that was looked at. Exactly that plan is run, or nothing. */
+        readonly PlanId: string;
+        /**
+         * @description What may be taken away. `additive` - nothing; `adopt` - what goes beyond the declaration of what is declared; `authoritative` - also what is not declared in the managed scope.
+         * @enum {string}
+         */
+        readonly StateMode: "additive" | "adopt" | "authoritative";
+        /** @description A name as the catalog spells it, at most 63 bytes. */
+        readonly StateName: string;
+        /** @description A role or a user; an e-mail address is brought to the form that Cloud SQL gives it. */
+        readonly StateUser: string;
+        /** @description Names of objects, or `all` of that type that the schema has now. A routine may be given with its arguments (as pg_get_function_identity_arguments spells them); by its name alone it stands for all of that name. */
+        readonly StateObjects: "all" | readonly (components["schemas"]["StateName"] | {
+            readonly name: components["schemas"]["StateName"];
+            /** @description The routine's arguments, such as `a integer, b text`; "" for none. */
+            readonly arguments: string;
+        })[];
+        /** @description What a database's roles and rights should be. A part that is left out declares nothing. */
+        readonly DesiredState: {
+            readonly schemas?: readonly {
+                readonly name: components["schemas"]["StateName"];
+                /** @description Left out or null - whoever owns it, and the admin when it has to be created. */
+                readonly owner?: components["schemas"]["StateUser"] | null;
+            }[];
+            /** @description Roles from templates, for one schema each. */
+            readonly templates?: readonly {
+                readonly name: components["schemas"]["StateName"];
+                /** @description Left out or null - the newest. */
+                readonly version?: string | null;
+                readonly schema: components["schemas"]["StateName"];
+            }[];
+            /** @description Plain group roles without any attribute; logins are never created or altered. */
+            readonly roles?: readonly {
+                readonly name: components["schemas"]["StateName"];
+            }[];
+            readonly memberships?: readonly {
+                readonly role: components["schemas"]["StateName"];
+                readonly member: components["schemas"]["StateUser"];
+                /**
+                 * @description The member has the role's privileges at once. Before PostgreSQL 16 an attribute of the member, which is not changed.
+                 * @default true
+                 */
+                readonly inherit?: boolean;
+                /**
+                 * @description The member may SET ROLE to it (PostgreSQL 16 and later).
+                 * @default true
+                 */
+                readonly set?: boolean;
+                /**
+                 * @description The member may grant the role on.
+                 * @default false
+                 */
+                readonly admin?: boolean;
+            }[];
+            readonly grants?: readonly {
+                readonly grantee: components["schemas"]["StateUser"];
+                readonly object_type: components["schemas"]["StateObjectType"];
+                readonly schema?: components["schemas"]["StateSchema"];
+                readonly objects?: components["schemas"]["StateObjects"];
+                /** @description Only these columns of the tables named. */
+                readonly columns?: readonly components["schemas"]["StateName"][];
+                readonly privileges: components["schemas"]["StatePrivileges"];
+                /**
+                 * @description WITH GRANT OPTION.
+                 * @default false
+                 */
+                readonly grantable?: boolean;
+                readonly future_owners?: components["schemas"]["StateFutureOwners"];
+            }[];
+            /** @description What PUBLIC is not to have. Mode additive leaves it. */
+            readonly public_revocations?: readonly {
+                readonly object_type: components["schemas"]["StateObjectType"];
+                readonly schema?: components["schemas"]["StateSchema"];
+                readonly objects?: components["schemas"]["StateObjects"];
+                readonly privileges: components["schemas"]["StatePrivileges"];
+                readonly future_owners?: components["schemas"]["StateFutureOwners"];
+            }[];
+        };
+        /**
+         * @description `table` is every relation with rows, views too; `routine` functions and procedures.
+         * @enum {string}
+         */
+        readonly StateObjectType: "database" | "schema" | "table" | "sequence" | "routine" | "type";
+        /** @description Left out for the database, and for default privileges that hold in every schema. */
+        readonly StateSchema: components["schemas"]["StateName"] | null;
+        readonly StatePrivileges: readonly string[];
+        /** @description Whoever creates objects on which the privileges are to hold too; default privileges bind to the creator. */
+        readonly StateFutureOwners: readonly components["schemas"]["StateUser"][];
+        /** @description How many statements serve what, those that take and give back rights included. */
+        readonly PlanSummary: {
+            readonly roles: number;
+            readonly schemas: number;
+            readonly memberships: number;
+            readonly privileges: number;
+            readonly default_privileges: number;
+            readonly destructive: number;
+            readonly total: number;
+        };
+        readonly RolesPlanned: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            readonly mode: components["schemas"]["StateMode"];
+            readonly plan: components["schemas"]["Plan"];
+            readonly summary: components["schemas"]["PlanSummary"];
+            readonly warnings: readonly string[];
+        };
+        readonly RolesApplied: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            readonly mode: components["schemas"]["StateMode"];
+            /** @description Whether anything was done; in a dry run whether anything would be. */
+            readonly changed: boolean;
+            readonly plan_id: components["schemas"]["PlanId"];
+            readonly plan?: components["schemas"]["Plan"];
+            /** @description What became of each statement. Not in a dry run. */
+            readonly statements?: readonly components["schemas"]["StatementOutcome"][];
+            readonly summary: components["schemas"]["PlanSummary"];
+            readonly warnings: readonly string[];
+        };
+        readonly StatementOutcome: {
+            readonly description: string;
+            /** @description The statement; secrets are hidden. */
+            readonly sql: string;
+            readonly database: string;
+            readonly optional: boolean;
+            readonly destructive: boolean;
+            /**
+             * @description `rolled_back`: it had succeeded, and was undone with the rest; `skipped`: not reached.
+             * @enum {string}
+             */
+            readonly outcome: "succeeded" | "failed" | "skipped" | "rolled_back";
+            readonly sqlstate: string | null;
+            readonly notices: readonly {
+                readonly code: string;
+                readonly message: string;
+            }[];
         };
         readonly DriftRequest: {
             readonly project_id: components["schemas"]["ProjectId"];
@@ -2648,6 +2850,244 @@ export interface operations {
                      *     }
                      */
                     readonly "application/json": components["schemas"]["HistoryVerified"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly planRoles: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "mode": "adopt",
+                 *       "state": {
+                 *         "templates": [
+                 *           {
+                 *             "name": "standard",
+                 *             "schema": "app"
+                 *           }
+                 *         ],
+                 *         "roles": [
+                 *           {
+                 *             "name": "reporting"
+                 *           }
+                 *         ],
+                 *         "memberships": [
+                 *           {
+                 *             "role": "orders_app_reader",
+                 *             "member": "alice@example.com"
+                 *           },
+                 *           {
+                 *             "role": "orders_app_reader",
+                 *             "member": "reporting",
+                 *             "set": false
+                 *           }
+                 *         ],
+                 *         "grants": [
+                 *           {
+                 *             "grantee": "reporting",
+                 *             "object_type": "table",
+                 *             "schema": "app",
+                 *             "objects": [
+                 *               "customers"
+                 *             ],
+                 *             "columns": [
+                 *               "id",
+                 *               "email"
+                 *             ],
+                 *             "privileges": [
+                 *               "SELECT"
+                 *             ]
+                 *           }
+                 *         ],
+                 *         "public_revocations": [
+                 *           {
+                 *             "object_type": "schema",
+                 *             "schema": "public",
+                 *             "privileges": [
+                 *               "CREATE"
+                 *             ]
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["PlanRolesRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The plan; without statements when the database is as it should be. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "1 statement, 0 of them destructive",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "mode": "adopt",
+                     *       "plan": {
+                     *         "plan_id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "statements": [
+                     *           {
+                     *             "description": "Create role reporting",
+                     *             "sql": "CREATE ROLE \"reporting\" NOLOGIN NOCREATEDB NOCREATEROLE INHERIT",
+                     *             "database": "orders",
+                     *             "optional": false,
+                     *             "destructive": false
+                     *           }
+                     *         ]
+                     *       },
+                     *       "summary": {
+                     *         "roles": 1,
+                     *         "schemas": 0,
+                     *         "memberships": 0,
+                     *         "privileges": 0,
+                     *         "default_privileges": 0,
+                     *         "destructive": 0,
+                     *         "total": 1
+                     *       },
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0831
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["RolesPlanned"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly applyRoles: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "mode": "adopt",
+                 *       "state": {
+                 *         "templates": [
+                 *           {
+                 *             "name": "standard",
+                 *             "schema": "app"
+                 *           }
+                 *         ],
+                 *         "roles": [
+                 *           {
+                 *             "name": "reporting"
+                 *           }
+                 *         ],
+                 *         "memberships": [
+                 *           {
+                 *             "role": "orders_app_reader",
+                 *             "member": "alice@example.com"
+                 *           },
+                 *           {
+                 *             "role": "orders_app_reader",
+                 *             "member": "reporting",
+                 *             "set": false
+                 *           }
+                 *         ],
+                 *         "grants": [
+                 *           {
+                 *             "grantee": "reporting",
+                 *             "object_type": "table",
+                 *             "schema": "app",
+                 *             "objects": [
+                 *               "customers"
+                 *             ],
+                 *             "columns": [
+                 *               "id",
+                 *               "email"
+                 *             ],
+                 *             "privileges": [
+                 *               "SELECT"
+                 *             ]
+                 *           }
+                 *         ],
+                 *         "public_revocations": [
+                 *           {
+                 *             "object_type": "schema",
+                 *             "schema": "public",
+                 *             "privileges": [
+                 *               "CREATE"
+                 *             ]
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["ApplyRolesRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The database is as it should be. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "1 statement run",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "mode": "adopt",
+                     *       "changed": true,
+                     *       "plan_id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "statements": [
+                     *         {
+                     *           "description": "Create role reporting",
+                     *           "sql": "CREATE ROLE \"reporting\" NOLOGIN NOCREATEDB NOCREATEROLE INHERIT",
+                     *           "database": "orders",
+                     *           "optional": false,
+                     *           "destructive": false,
+                     *           "outcome": "succeeded",
+                     *           "sqlstate": null,
+                     *           "notices": []
+                     *         }
+                     *       ],
+                     *       "summary": {
+                     *         "roles": 1,
+                     *         "schemas": 0,
+                     *         "memberships": 0,
+                     *         "privileges": 0,
+                     *         "default_privileges": 0,
+                     *         "destructive": 0,
+                     *         "total": 1
+                     *       },
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.1312
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["RolesApplied"];
                 };
             };
             readonly default: components["responses"]["Problem"];

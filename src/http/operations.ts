@@ -1,5 +1,6 @@
 import { listAccounts } from "../operations/accounts.ts";
 import { cleanupUser } from "../operations/cleanup.ts";
+import { applyState, planState } from "../operations/desired-state.ts";
 import { readDrift } from "../operations/drift.ts";
 import { explainPrivilege } from "../operations/explain.ts";
 import { checkDatabaseHealth } from "../operations/health.ts";
@@ -30,6 +31,7 @@ import { listUsers } from "../operations/user-list.ts";
 /** The use cases that the handlers call; a test may put others in their place. */
 export const realOperations = {
   addRoleTemplate,
+  applyState,
   assignRole,
   checkDatabaseHealth,
   checkHistory,
@@ -50,6 +52,7 @@ export const realOperations = {
   listTables,
   listUsers,
   pausePools,
+  planState,
   readDrift,
   readRoleTemplate,
   readRolesStatus,

@@ -82,6 +82,8 @@ const answers: Readonly<Record<string, object>> = {
   listUsers: { ...target, schema_name: "app", system_users_excluded: ["cloudsqladmin", "postgres"] },
   listAccounts: { ...target, message: "Found 1 user" },
   listRoles: { ...target, schema_name: null, roles: ["orders_app_reader", "orders_app_writer"] },
+  planRoles: { ...target, mode: "adopt", warnings: [] },
+  applyRoles: { ...target, mode: "adopt", changed: true, warnings: [] },
   readDrift: { ...target, schema_name: "app", schemas: ["app"], in_sync: false, warnings: [] },
   explainPrivilege: {
     ...target,
@@ -121,7 +123,7 @@ test("an operation that changes something answers a dry run with its plan", asyn
   const changing = contractOperations.filter(({ requestBody }) =>
     JSON.stringify(requestBody ?? "").includes("dry_run"),
   );
-  assert.equal(changing.length, 7);
+  assert.equal(changing.length, 8);
   for (const { operationId } of changing) {
     const response = await sendExample(operationId, { dry_run: true });
     assertContract(operationId, response);

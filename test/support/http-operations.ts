@@ -2,6 +2,7 @@ import { standardTemplate } from "../../src/domain/builtin-templates.ts";
 import type { HistoryRecord } from "../../src/domain/history.ts";
 import type { StatementPreview } from "../../src/domain/plan.ts";
 import type { Operations } from "../../src/http/operations.ts";
+import type { StatePlanResult } from "../../src/operations/desired-state.ts";
 import type { ExplainedPath } from "../../src/operations/explain.ts";
 import type { PoolsCommanded } from "../../src/operations/pools.ts";
 import type { RegistryStatus } from "../../src/operations/registry.ts";
@@ -97,6 +98,28 @@ const someEntry: HistoryRecord = {
   previous_hash: "0".repeat(64),
   hash: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 };
+
+const someStatePlan: StatePlanResult = {
+  planId: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+  statements: somePlan,
+  summary: {
+    roles: 1,
+    schemas: 0,
+    memberships: 0,
+    privileges: 0,
+    default_privileges: 0,
+    destructive: 0,
+    total: 1,
+  },
+  warnings: [],
+};
+
+const someOutcomes = somePlan.map((one) => ({
+  ...one,
+  outcome: "succeeded" as const,
+  sqlstate: null,
+  notices: [],
+}));
 
 function dryRun(input: { readonly dryRun?: boolean }) {
   return { warnings: [], ...(input.dryRun === true ? { plan: somePlan } : {}) };
@@ -228,6 +251,12 @@ export const pretendedOperations: Operations = {
     },
   ],
   listRoles: async () => ["orders_app_reader", "orders_app_writer"],
+  planState: async () => someStatePlan,
+  applyState: async (_context, _call, _target, { dryRun }) => ({
+    ...someStatePlan,
+    changed: true,
+    ...(dryRun === true ? {} : { outcomes: someOutcomes }),
+  }),
   readDrift: async () => ({
     schemas: ["app"],
     drift: [

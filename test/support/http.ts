@@ -73,6 +73,8 @@ export function unusedContext(totals: () => PoolTotals = () => emptyTotals): Con
       documentId: () => "unused",
       read: refuse,
       findRegions: refuse,
+      keepText: refuse,
+      readText: refuse,
       readHistory: refuse,
       record: refuse,
     },

@@ -102,6 +102,8 @@ const noRegistry: Registry = {
   documentId: refuse,
   read: refuse,
   findRegions: refuse,
+  keepText: refuse,
+  readText: refuse,
   readHistory: refuse,
   record: refuse,
 };

@@ -52,6 +52,7 @@ test("a handler that answers what the contract promises compiles, and others do 
 test("the types know every operation of the contract", () => {
   const known: Record<OperationId, true> = {
     addRoleTemplateVersion: true,
+    applyRoles: true,
     assignRole: true,
     checkDatabaseHealth: true,
     cleanupUser: true,
@@ -75,6 +76,7 @@ test("the types know every operation of the contract", () => {
     listTables: true,
     listUsers: true,
     pausePools: true,
+    planRoles: true,
     readDrift: true,
     readRoleTemplate: true,
     reloadPools: true,

@@ -1,6 +1,7 @@
 import type { Handlers } from "../typed.ts";
 import { accountHandlers } from "./accounts.ts";
 import { contractHandlers } from "./contract.ts";
+import { desiredStateHandlers } from "./desired-state.ts";
 import { driftHandlers } from "./drift.ts";
 import { explainHandlers } from "./explain.ts";
 import type { HandlerContext } from "./handler-context.ts";
@@ -19,6 +20,7 @@ export function createHandlers(handlerContext: HandlerContext): Handlers {
     ...accountHandlers(handlerContext),
     ...contractHandlers(handlerContext),
     ...explainHandlers(handlerContext),
+    ...desiredStateHandlers(handlerContext),
     ...driftHandlers(handlerContext),
     ...healthHandlers(handlerContext),
     ...historyHandlers(handlerContext),
