@@ -954,27 +954,9 @@ export interface components {
             readonly plan_id: components["schemas"]["PlanId"];
             readonly plan?: components["schemas"]["Plan"];
             /** @description What became of each statement. Not in a dry run. */
-            readonly statements?: readonly components["schemas"]["StatementOutcome"][];
+            readonly statements?: readonly components["schemas"]["RecordedStatement"][];
             readonly summary: components["schemas"]["PlanSummary"];
             readonly warnings: readonly string[];
-        };
-        readonly StatementOutcome: {
-            readonly description: string;
-            /** @description The statement; secrets are hidden. */
-            readonly sql: string;
-            readonly database: string;
-            readonly optional: boolean;
-            readonly destructive: boolean;
-            /**
-             * @description `rolled_back`: it had succeeded, and was undone with the rest; `skipped`: not reached.
-             * @enum {string}
-             */
-            readonly outcome: "succeeded" | "failed" | "skipped" | "rolled_back";
-            readonly sqlstate: string | null;
-            readonly notices: readonly {
-                readonly code: string;
-                readonly message: string;
-            }[];
         };
         readonly DriftRequest: {
             readonly project_id: components["schemas"]["ProjectId"];
@@ -3069,9 +3051,7 @@ export interface operations {
                      *           "database": "orders",
                      *           "optional": false,
                      *           "destructive": false,
-                     *           "outcome": "succeeded",
-                     *           "sqlstate": null,
-                     *           "notices": []
+                     *           "outcome": "succeeded"
                      *         }
                      *       ],
                      *       "summary": {

@@ -1,12 +1,20 @@
 import type { DesiredState } from "../domain/desired-state.ts";
+import type { RecordedStatement } from "../domain/history.ts";
 import { previewStatements, type StatementPreview } from "../domain/plan.ts";
 import { comparePlans, planIdOf } from "../domain/plan-id.ts";
 import type { Template } from "../domain/role-template.ts";
-import type { StatementOutcome } from "../domain/statement-outcome.ts";
 import type { Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
 import type { Session } from "../postgres/session.ts";
-import { type Applied, applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
+import {
+  type Applied,
+  type Attempt,
+  applyDecision,
+  type Decide,
+  type Decision,
+  findAttempt,
+  planOnly,
+} from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { withInstanceLock } from "./instance-lock.ts";
 import { readBeforeChange, recordChange, recordFailure, type Subject } from "./record.ts";
@@ -37,7 +45,7 @@ export interface ApplyStateInput extends StateInput {
 export interface ApplyStateResult extends StatePlanResult {
   readonly changed: boolean;
   /** What became of each statement; absent in a dry run. */
-  readonly outcomes?: readonly StatementOutcome[];
+  readonly outcomes?: readonly RecordedStatement[];
 }
 
 /** Plans are made one at a time on an instance: planning tries roles and memberships out, and rolls them back. */
@@ -81,13 +89,35 @@ export async function applyState(
   }
   const applied = await recordFailure(context, call, target, subject, () =>
     withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
-  );
-  await recordState(context, call, target, { before, applied, subject });
+  ).catch((error: unknown) => {
+    throw withOutcomes(error);
+  });
+  const result = planResult(target, input.mode, applied);
+  await recordState(context, call, target, { before, applied, subject, planId: result.planId });
   return {
-    ...planResult(target, input.mode, applied),
+    ...result,
     changed: applied.statements.length > 0,
-    outcomes: applied.outcomes,
+    outcomes: recorded(applied),
   };
+}
+
+function recorded({ statements, outcomes }: Attempt): RecordedStatement[] {
+  return previewStatements(statements).map((one, at) => ({ ...one, ...outcomes[at] }));
+}
+
+/** Most statements of a failure that its answer tells of. */
+const toldStatements = 500;
+
+/** A failure says what became of each statement. */
+function withOutcomes(error: unknown): unknown {
+  const attempt = findAttempt(error);
+  if (!(error instanceof ServiceError) || attempt === undefined) return error;
+  return new ServiceError(error.kind, error.message, {
+    cause: error.cause,
+    details: { ...error.details, statements: recorded(attempt).slice(0, toldStatements) },
+    faults: error.faults,
+    ...(error.retryAfterS === undefined ? {} : { retryAfterS: error.retryAfterS }),
+  });
 }
 
 async function wishOf(
@@ -192,13 +222,14 @@ interface StateChange {
   readonly before: RegistryStatus | undefined;
   readonly applied: Applied<PlannedState>;
   readonly subject: Subject;
+  readonly planId: string;
 }
 
 async function recordState(
   context: Context,
   call: Call,
   target: Target,
-  { before, applied, subject }: StateChange,
+  { before, applied, subject, planId }: StateChange,
 ): Promise<void> {
   const roles = templateRecords(applied);
   const known = new Map(before?.roles.map((role) => [role.name, role]));
@@ -209,8 +240,9 @@ async function recordState(
     );
   };
   if (applied.statements.length === 0 && roles.every(isKnown)) return;
-  const { statements } = applied;
-  await recordChange(context, call, target, { ...subject, statements }, { upsertRoles: roles });
+  const { statements, outcomes } = applied;
+  const change = { ...subject, statements, outcomes, before, planId };
+  await recordChange(context, call, target, change, { upsertRoles: roles });
 }
 
 function templateRecords({ result, failedOptional }: Applied<PlannedState>): RoleRecord[] {

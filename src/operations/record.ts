@@ -71,15 +71,18 @@ export interface Recorded extends Subject, Pick<Attempt, "statements"> {
   readonly before?: RegistryStatus | undefined;
   /** SHA-256 (hex) of the state that the target has now, for who has read it. */
   readonly stateAfter?: string;
+  /** The id that the plan was answered under, where that is not the one of its statements alone. */
+  readonly planId?: string;
 }
 
 function runOf({
   statements,
   outcomes,
-}: Pick<Recorded, "statements" | "outcomes">): Pick<HistoryEntry, "statements" | "planId"> {
+  planId: answered,
+}: Pick<Recorded, "statements" | "outcomes" | "planId">): Pick<HistoryEntry, "statements" | "planId"> {
   const previews = previewStatements(statements);
   return {
-    planId: planId(previews),
+    planId: answered ?? planId(previews),
     statements: previews.map((one, at): RecordedStatement => {
       return { ...one, ...(outcomes === undefined ? { outcome: "succeeded" } : outcomes[at]) };
     }),

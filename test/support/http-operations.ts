@@ -117,8 +117,6 @@ const someStatePlan: StatePlanResult = {
 const someOutcomes = somePlan.map((one) => ({
   ...one,
   outcome: "succeeded" as const,
-  sqlstate: null,
-  notices: [],
 }));
 
 function dryRun(input: { readonly dryRun?: boolean }) {
