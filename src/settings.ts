@@ -137,6 +137,11 @@ export const settings = {
   AUTH_JWKS_URL: optional(text("", loopbackUrl)),
   K_SERVICE: optional(text("", cloudRunService)),
 
+  RATE_LIMIT_PER_PRINCIPAL: integer(6000, { min: 0, max: 100_000_000 }),
+  RATE_LIMIT_TOTAL: integer(60_000, { min: 0, max: 100_000_000 }),
+  RATE_LIMIT_UNAUTHENTICATED: integer(60, { min: 0, max: 100_000_000 }),
+  TRUSTED_PROXY_HOPS: optionalInteger({ min: 0, max: 10 }),
+
   ALLOWED_REGIONS: list("", {
     matches: matching(/^[a-z]+-[a-z]+[0-9]+$/),
     expected: "regions such as europe-west1",

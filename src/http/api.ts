@@ -3,7 +3,7 @@ import { type Context, OpenAPIBackend } from "openapi-backend";
 import type { Target } from "../domain/target.ts";
 import type { Place } from "../domain/target-pattern.ts";
 import { notFound, ServiceError } from "../errors.ts";
-import type { Call } from "../operations/context.ts";
+import type { Call, Noted } from "../operations/context.ts";
 import type { Access, Grant } from "./access.ts";
 import type { Caller } from "./caller.ts";
 import type { ApiDocument, ApiOperation } from "./document.ts";
@@ -153,10 +153,23 @@ function registerHandlers(
       const call =
         permission === "none" ? exchange.call : await authorize(access, permission, place, exchange);
       if (place.region !== undefined) assertRegion(place.region, allowedRegions);
-      if (target === undefined) return { answer: await handler(input, call), enveloped };
-      return { answer: await handler(input, { ...call, target }), enveloped, target };
+      if (permission !== "none" && permission.changes) noteDryRun(call, input);
+      const answer = await handler(input, target === undefined ? call : { ...call, target });
+      if (call.noted?.dryRun) notePlan(call.noted, answer);
+      return target === undefined ? { answer, enveloped } : { answer, enveloped, target };
     });
   }
+}
+
+function noteDryRun({ noted }: Call, input: unknown): void {
+  const { dry_run: dryRun } = { ...(input as { dry_run?: unknown }) };
+  if (noted !== undefined && typeof dryRun === "boolean") noted.dryRun = dryRun;
+}
+
+/** Of a dry run the audit record names the plan that was shown. */
+function notePlan(noted: Noted, answer: Outcome["answer"]): void {
+  const { plan } = answer as { plan?: { plan_id?: unknown } };
+  if (typeof plan?.plan_id === "string") noted.planIds = [plan.plan_id];
 }
 
 /** The call with what the caller may do in it. Rejects when it is not the caller's to make. */

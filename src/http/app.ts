@@ -11,6 +11,7 @@ import type { CorsSettings } from "./cors.ts";
 import { readDocument } from "./document.ts";
 import { createHandlers } from "./handlers/all.ts";
 import { type Operations, realOperations } from "./operations.ts";
+import { createRateLimits, type RateLimitSettings } from "./rate-limits.ts";
 import { rawProblem } from "./raw-problem.ts";
 import { createServe } from "./serve.ts";
 
@@ -18,11 +19,17 @@ export interface HttpSettings {
   /** ALLOWED_REGIONS; empty: every region. */
   readonly allowedRegions: readonly string[];
   readonly cors: CorsSettings;
+  /** Absent: none. */
+  readonly rateLimits?: RateLimitSettings;
+  /** How many of the proxies before the service tell the truth about who called them; 0 when absent. */
+  readonly trustedHops?: number;
   /** After this the request is answered 504 and its operation's signal aborts. */
   readonly requestTimeoutMs: number;
   /** Adds to each request's log line where its time went. */
   readonly logPerformanceMetrics: boolean;
 }
+
+const noLimits: RateLimitSettings = { perPrincipal: 0, total: 0, unauthenticated: 0 };
 
 export interface AppOptions {
   readonly context: Context;
@@ -85,6 +92,8 @@ async function createAppAndApi(options: AppOptions): Promise<{ app: Express; api
     api,
     log,
     identifyCaller: options.identifyCaller ?? identifyNobody,
+    limits: createRateLimits(settings.rateLimits ?? noLimits),
+    trustedHops: settings.trustedHops ?? 0,
     cors: settings.cors,
     requestTimeoutMs: settings.requestTimeoutMs,
     logPerformanceMetrics: settings.logPerformanceMetrics,

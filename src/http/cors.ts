@@ -21,7 +21,7 @@ export function corsHeaders(request: IncomingMessage, settings: CorsSettings): H
   return { "Access-Control-Allow-Origin": origin, Vary: "Origin", ...exposed };
 }
 
-const exposed = { "Access-Control-Expose-Headers": "Retry-After, X-Request-Id" };
+const exposed = { "Access-Control-Expose-Headers": "RateLimit, RateLimit-Policy, Retry-After, X-Request-Id" };
 
 /** The answer to a preflight request of an allowed origin; undefined when it is none, or is not allowed. */
 export function preflightHeaders(request: IncomingMessage, settings: CorsSettings): Headers | undefined {

@@ -35,7 +35,8 @@ export function logRequest(log: Log, record: RequestRecord): void {
   else log.warning(message, { ...fields, error });
 }
 
-function outcomeOf(error: RequestRecord["error"]): string {
+/** `success`, the kind of failure, or that nobody waited for the answer. */
+export function outcomeOf(error: RequestRecord["error"]): string {
   if (error === undefined) return "success";
   return error instanceof ClientGone ? "client_gone" : error.kind;
 }

@@ -1,19 +1,26 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { ServiceError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Api, Exchange, Outcome } from "./api.ts";
+import { isAudited, writeAudit } from "./audit.ts";
 import { readJsonBody } from "./body.ts";
-import { anonymous, type IdentifyCaller } from "./caller.ts";
-import { type CorsSettings, corsHeaders, preflightHeaders } from "./cors.ts";
+import { anonymous, type Caller, type IdentifyCaller } from "./caller.ts";
+import { clientAddress } from "./client-address.ts";
+import { type CorsSettings, corsHeaders, type Headers, preflightHeaders } from "./cors.ts";
 import { toServiceError } from "./problem.ts";
+import { limitHeaders, type RateLimits } from "./rate-limits.ts";
 import { problemReply, type Reply, sendReply, successReply } from "./reply.ts";
 import { ClientGone, type RequestEnd, watchRequest } from "./request-end.ts";
 import { type RequestIds, readRequestIds } from "./request-id.ts";
-import { logRequest, type RequestRecord } from "./request-log.ts";
+import { logRequest, outcomeOf, type RequestRecord } from "./request-log.ts";
 
 export interface ServeOptions {
   readonly api: Api;
   readonly log: Log;
   readonly identifyCaller: IdentifyCaller;
+  readonly limits: RateLimits;
+  /** How many of the proxies before the service tell the truth about who called them. */
+  readonly trustedHops: number;
   readonly cors: CorsSettings;
   readonly requestTimeoutMs: number;
   readonly logPerformanceMetrics: boolean;
@@ -30,6 +37,8 @@ interface Passage {
   readonly elapsedMs: () => number;
   operation?: string;
   exchange?: Exchange;
+  /** What is left of the caller's rate limits. */
+  limits?: Headers;
   /** When the body had been read. */
   readMs?: number;
   error?: RequestRecord["error"];
@@ -46,6 +55,7 @@ export function createServe(options: ServeOptions): Serve {
     passage.end.settle();
     sendReply(response, reply, {
       ...corsHeaders(request, options.cors),
+      ...passage.limits,
       "X-Request-Id": passage.ids.requestId,
     });
     logRequest(passage.log, {
@@ -59,7 +69,25 @@ export function createServe(options: ServeOptions): Serve {
       error: passage.error,
       timings: options.logPerformanceMetrics ? timings(passage, doneMs) : undefined,
     });
+    audit(options, passage, reply.status);
   };
+}
+
+function audit({ api, trustedHops }: ServeOptions, passage: Passage, status: number): void {
+  const { operation, exchange, request } = passage;
+  const permission = operation === undefined ? undefined : api.permissionOf(operation);
+  if (operation === undefined || !isAudited(permission, status)) return;
+  writeAudit(passage.log, {
+    operation,
+    permission,
+    caller: exchange?.caller,
+    place: exchange?.place,
+    status,
+    outcome: outcomeOf(passage.error),
+    noted: exchange?.call.noted ?? {},
+    requestId: passage.ids.requestId,
+    clientAddress: () => clientAddress(request, trustedHops),
+  });
 }
 
 function begin(options: ServeOptions, request: IncomingMessage, response: ServerResponse): Passage {
@@ -83,6 +111,8 @@ async function answer(options: ServeOptions, passage: Passage): Promise<Reply> {
   } catch (error) {
     if (passage.end.signal.aborted) logLateFailure(passage, work);
     passage.error = error instanceof ClientGone ? error : toServiceError(error);
+    if (passage.error instanceof ServiceError && passage.error.kind === "too_many_requests")
+      passage.limits = limitHeaders(passage.error);
     return problemReply(passage.error, {
       path: passage.path,
       requestId: passage.ids.requestId,
@@ -100,7 +130,8 @@ function logLateFailure({ log, operation, end }: Passage, work: Promise<unknown>
 }
 
 /** Finds the operation, then who calls, then reads the body, and then lets the API validate and run it. */
-async function pass({ api, identifyCaller }: ServeOptions, passage: Passage): Promise<Outcome> {
+async function pass(options: ServeOptions, passage: Passage): Promise<Outcome> {
+  const { api, limits } = options;
   const { request, path, query, log, end, ids } = passage;
   const method = request.method === "HEAD" ? "get" : (request.method ?? "").toLowerCase();
   const headers = request.headers as Record<string, string | string[]>;
@@ -108,18 +139,38 @@ async function pass({ api, identifyCaller }: ServeOptions, passage: Passage): Pr
   if (operation === undefined) return api.refuse({ method, path, query, headers });
   const operationId = operation.operationId ?? "";
   passage.operation = operationId;
-  const identified = api.isOpen(operationId) ? anonymous : identifyCaller(request);
+  const identified = api.isOpen(operationId) ? anonymous : identify(options, request);
   const caller = identified instanceof Promise ? await identified : identified;
-  passage.exchange = {
-    caller,
-    call: { operation: operationId, actor: caller.name, requestId: ids.requestId, log, signal: end.signal },
+  const call = {
+    operation: operationId,
+    actor: caller.name,
+    requestId: ids.requestId,
+    log,
+    signal: end.signal,
   };
+  passage.exchange = { caller, call: { ...call, noted: {} } };
+  const taken = limits.take(caller);
+  if (taken !== undefined) passage.limits = await taken;
   const body = operation.requestBody === undefined ? undefined : await readJsonBody(request);
   passage.readMs = passage.elapsedMs();
   return api.handle(
     { method, path, query, headers, ...(body === undefined ? {} : { body }) },
     passage.exchange,
   );
+}
+
+/** A request whose caller is not known counts for the address that it came from. */
+function identify(options: ServeOptions, request: IncomingMessage): Caller | Promise<Caller> {
+  const refuse = async (error: unknown): Promise<never> => {
+    if (!(error instanceof ServiceError)) throw error;
+    throw await options.limits.refuse(error, clientAddress(request, options.trustedHops));
+  };
+  try {
+    const caller = options.identifyCaller(request);
+    return caller instanceof Promise ? caller.catch(refuse) : caller;
+  } catch (error) {
+    return refuse(error);
+  }
 }
 
 function preflightReply(request: IncomingMessage, cors: CorsSettings): Reply | undefined {

@@ -40,6 +40,13 @@ export interface ChangedSetting {
   readonly to: string;
 }
 
+/** What the audit record of a request names beside what the request says. */
+export interface Noted {
+  /** The plans that were shown or done, in order; see `planId`. */
+  planIds?: string[];
+  dryRun?: boolean;
+}
+
 /** Who asks, and how to speak of it. */
 export interface Call {
   /** The operationId. */
@@ -51,6 +58,8 @@ export interface Call {
   readonly log: Log;
   /** Aborts when the client has gone or the request's time is up. */
   readonly signal: AbortSignal;
+  /** For the audit record; whoever makes a plan notes it here. */
+  readonly noted?: Noted;
   /** The kinds of roles that the caller may give and take here; undefined: every one. */
   readonly allowedRoleKinds?: readonly string[];
   /** Whether the caller may do the same at another place, all of it. Absent: everywhere. */

@@ -117,6 +117,7 @@ export async function recordChange(
     ...runOf(subject),
     ...templatesOf(before, change),
   };
+  notePlan(call, entry);
   try {
     await context.registry.record(target, entry, change);
   } catch (error) {
@@ -127,6 +128,12 @@ export async function recordChange(
       { cause: error, retryAfterS: 5, details: { database: "committed", registry: "failed" } },
     );
   }
+}
+
+/** The audit record names what was done, also when the registry could not take it. */
+function notePlan({ noted }: Call, { planId: id, statements }: HistoryEntry): void {
+  if (noted === undefined || id === undefined || statements.length === 0) return;
+  noted.planIds = [...(noted.planIds ?? []), id];
 }
 
 /** Runs a change; when it fails, leaves a record of the attempt as well as it can, and rethrows. */
