@@ -69,6 +69,13 @@ export function parseConfig(environment: Environment, settingsFile = "") {
       logPerformanceMetrics: values.LOG_PERFORMANCE_METRICS,
       allowedRegions: values.ALLOWED_REGIONS,
       maxUsersPerRequest: values.MAX_USERS_PER_REQUEST,
+      rateLimits: {
+        perPrincipal: values.RATE_LIMIT_PER_PRINCIPAL,
+        total: values.RATE_LIMIT_TOTAL,
+        unauthenticated: values.RATE_LIMIT_UNAUTHENTICATED,
+      },
+      // Cloud Run's front end adds whom it saw.
+      trustedHops: values.TRUSTED_PROXY_HOPS ?? (values.K_SERVICE === undefined ? 0 : 1),
       cors: { origins: values.CORS_ORIGINS, methods: values.CORS_METHODS, headers: values.CORS_HEADERS },
     },
     policy: {

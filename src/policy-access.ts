@@ -38,6 +38,7 @@ export function createPolicyAccess(config: Config, log: Log) {
       : createPolicyDocument({ path: document, projectId, database, emulatorHost, log });
   const source = file === undefined ? stored : createPolicyFile(file);
   const access = createAccess({
+    asksWhoCalls: config.auth.mode !== "none",
     ...(source === undefined ? {} : { policy: createLivePolicy({ source, ttlMs, log }) }),
     ...(groups ? { groups: createCloudIdentityGroups({ endpoint, log }) } : {}),
   });

@@ -30,6 +30,8 @@ export interface Access {
 }
 
 export interface AccessOptions {
+  /** Whether callers have to say who they are (AUTH_MODE). Then nobody is anonymous who may do anything. */
+  readonly asksWhoCalls?: boolean;
   /** Absent: nobody may do anything, but for who is anonymous where nobody is asked who they are. */
   readonly policy?: LivePolicy | undefined;
   readonly groups?: Groups;
@@ -98,8 +100,9 @@ export function createAccess(options: AccessOptions): Access {
   return {
     authorize(wish) {
       if (policy === undefined) {
-        // Without authentication the service listens to this machine only.
-        return allowed(wish.caller.kind === "anonymous" ? everything : undefined, wish, withoutPolicy);
+        // Where nobody is asked who they are, the service listens to this machine only.
+        const isOwner = wish.caller.kind === "anonymous" && options.asksWhoCalls !== true;
+        return allowed(isOwner ? everything : undefined, wish, withoutPolicy);
       }
       return policy.isFresh() ? answer(wish) : policy.refresh().then(() => answer(wish));
     },

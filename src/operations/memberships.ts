@@ -16,7 +16,13 @@ import { planOf, runChange } from "./change.ts";
 import type { Call, Context } from "./context.ts";
 import { planCreatorChange } from "./creator-coverage.ts";
 import { findPrincipal, type Principal, parsePrincipalName } from "./principals.ts";
-import { describePlace, fullRoleName, unsafeAttributes } from "./role-names.ts";
+import {
+  assertAllowedEverywhere,
+  assertAllowedKind,
+  describePlace,
+  fullRoleName,
+  unsafeAttributes,
+} from "./role-names.ts";
 import { findSchema } from "./schema-lookup.ts";
 
 export interface MembershipInput {
@@ -74,10 +80,12 @@ async function changeMembership(
 ): Promise<MembershipResult> {
   const schema = parseIdentifier("schema_name", input.schema);
   const roleName = fullRoleName(target, schema, input.role);
+  assertAllowedKind(call, target, schema, roleName);
   const username = parsePrincipalName(context, input.username);
   const decide: Decide<undefined> = async (session) => {
     await findSchema(session, schema);
     const role = await findGroupRole(session, schema, roleName);
+    await assertAllowedEverywhere(call, target, role);
     return plans(session, role, await findPrincipal(session, context, username));
   };
   const verb = plans === planAssignment ? "assign" : "revoke";

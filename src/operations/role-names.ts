@@ -10,6 +10,7 @@ import { isSystemRole, parseIdentifier } from "../domain/names.ts";
 import type { Target } from "../domain/target.ts";
 import { invalidField, ServiceError } from "../errors.ts";
 import type { RoleRow } from "../postgres/role-catalog.ts";
+import type { Call } from "./context.ts";
 
 /** The full name of a role that was given as such or by its kind. */
 export function fullRoleName(target: Target, schema: string, role: string): string {
@@ -24,6 +25,46 @@ export function fullRoleName(target: Target, schema: string, role: string): stri
     );
   }
   return name;
+}
+
+/**
+ * Refuses a role of a kind that the caller may not give and take at the target, before anything is contacted. A role whose
+ * kind its name does not tell is of none that could be allowed.
+ */
+export function assertAllowedKind(
+  { actor, allowedRoleKinds }: Pick<Call, "actor" | "allowedRoleKinds">,
+  target: Target,
+  schema: string,
+  roleName: string,
+): void {
+  if (allowedRoleKinds === undefined) return;
+  const isAllowed = standardTemplate.roles.some(
+    (role) =>
+      allowedRoleKinds.includes(role.kind) &&
+      managedRoleName(standardTemplate, role, target.database, schema) === roleName,
+  );
+  if (isAllowed) return;
+  throw new ServiceError(
+    "permission_error",
+    `${actor} may give and take roles of these kinds only: ${allowedRoleKinds.join(", ") || "none"}`,
+    { details: { role_name: roleName, allowed_role_kinds: allowedRoleKinds } },
+  );
+}
+
+/** A role that belongs to no schema may mean something in every database: it takes the permission on all of them. */
+export async function assertAllowedEverywhere(
+  { actor, permits }: Call,
+  target: Target,
+  role: RoleRow,
+): Promise<void> {
+  if (permits === undefined || parseRoleMark(role.comment) !== undefined) return;
+  const { project, region, instance } = target;
+  if (await permits({ project, region, instance })) return;
+  throw new ServiceError(
+    "permission_error",
+    `${actor} may give and take roles of this database only: others take the permission on ${project}/${region}/${instance}/*`,
+    { details: { role_name: role.name } },
+  );
 }
 
 /** Where a role belongs, for people. */
