@@ -1,6 +1,6 @@
 import type { DocumentData, DocumentSnapshot } from "@google-cloud/firestore";
 import type { HistoryAdditions, HistoryHead, HistoryRecord, RecordedStatement } from "../domain/history.ts";
-import type { RoleRecord } from "../operations/registry.ts";
+import type { InSyncNote, RoleRecord } from "../operations/registry.ts";
 import { malformedDocument } from "./registry-errors.ts";
 
 /** The document of a target, without its sub-collections. */
@@ -9,6 +9,7 @@ export interface TargetDocument extends HistoryHead {
   readonly createdAt: Date;
   readonly createdBy: string;
   readonly updatedAt: Date;
+  readonly inSync?: InSyncNote;
 }
 
 /** Reads fields and narrows them; a wrong one is an error that names it. */
@@ -65,7 +66,17 @@ export function parseTargetDocument(snapshot: DocumentSnapshot): TargetDocument 
     updatedAt: fields.time("updated_at"),
     totalEntries: fields.count("total_history_entries"),
     lastHash: fields.text("last_history_hash"),
+    ...readInSync(snapshot.get("in_sync")),
   };
+}
+
+/** A note in another form is none: it only saves work. */
+function readInSync(value: unknown): { inSync?: InSyncNote } {
+  if (typeof value !== "object" || value === null) return {};
+  const { fingerprint, templates, revision, schemas, warnings } = value as Record<string, unknown>;
+  if (!isText(fingerprint) || !isText(templates) || !isCount(revision)) return {};
+  if (!isList(schemas, isText) || !isList(warnings, isText)) return {};
+  return { inSync: { fingerprint, templates, revision, schemas, warnings } };
 }
 
 /** The region of a target's document. */

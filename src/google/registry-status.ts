@@ -73,5 +73,6 @@ function makeStatus(snapshot: DocumentSnapshot, roles: readonly RoleRecord[]): R
     lastUpdated: target.updatedAt,
     roles: [...roles].sort((a, b) => (a.name < b.name ? -1 : 1)),
     totalHistoryEntries: target.totalEntries,
+    ...(target.inSync === undefined ? {} : { inSync: target.inSync }),
   };
 }

@@ -3,7 +3,7 @@ import { historyDocumentId, roleDocumentId } from "../domain/document-id.ts";
 import type { HistoryRecord } from "../domain/history.ts";
 import type { Target } from "../domain/target.ts";
 import { unitedSchemas } from "../domain/united-schemas.ts";
-import type { HistoryEntry, RegistryChange, RoleRecord } from "../operations/registry.ts";
+import type { HistoryEntry, InSyncNote, RegistryChange, RoleRecord } from "../operations/registry.ts";
 import { historyFields, parseRoleDocument, parseTargetDocument, roleFields } from "./registry-documents.ts";
 import { nextHistoryRecord } from "./registry-history.ts";
 
@@ -83,5 +83,18 @@ async function withEarlierSchemas(
       const snapshot = await transaction.get(roles.doc(roleDocumentId(record.name)));
       return snapshot.exists ? unitedSchemas(record, parseRoleDocument(snapshot)) : record;
     }),
+  );
+}
+
+/** The next entry writes the document anew, without the note. */
+export async function writeInSync(document: DocumentReference, note: InSyncNote): Promise<void> {
+  await document.firestore.runTransaction(
+    async (transaction) => {
+      const before = parseTargetDocument(await transaction.get(document));
+      if (before?.revision !== note.revision) return;
+      const { schemas, warnings, ...rest } = note;
+      transaction.update(document, { in_sync: { ...rest, schemas: [...schemas], warnings: [...warnings] } });
+    },
+    { maxAttempts: 1 },
   );
 }

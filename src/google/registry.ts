@@ -6,7 +6,7 @@ import { createFirestoreClient, type FirestoreClientOptions } from "./firestore-
 import { parseHistoryDocument, parseRegion, parseTargetDocument } from "./registry-documents.ts";
 import { createStatusReader } from "./registry-status.ts";
 import { keepText, readText } from "./registry-texts.ts";
-import { createEntryWriter } from "./registry-write.ts";
+import { createEntryWriter, writeInSync } from "./registry-write.ts";
 
 export interface RegistryOptions extends FirestoreClientOptions {
   readonly collection: string;
@@ -74,6 +74,11 @@ export function createRegistry(options: RegistryOptions): FirestoreRegistry {
     },
     readText(target, key) {
       return client.use(readUse(), (firestore) => readText(documentOf(firestore, target), key));
+    },
+    async noteInSync(target, note) {
+      await inTurn(targetDocumentId(target), () =>
+        client.use(readUse(), (firestore) => writeInSync(documentOf(firestore, target), note)),
+      );
     },
     readHistory(target, range = {}) {
       return client.use(readUse(), (firestore) => readHistory(documentOf(firestore, target), range));

@@ -414,7 +414,8 @@ export interface paths {
          *     admin would run to end a difference; run in order, all of it is what `/roles/initialize` with `force_update` runs.
          *     It is empty for what the admin cannot repair, or what only the registry has wrong: then `detail` says why. Not
          *     compared: privileges of the database-wide roles beyond their definition, column privileges, grant options, and
-         *     who is a member of the roles.
+         *     who is a member of the roles. A database that was in sync is not compared again as long as a fingerprint of its
+         *     catalog, read by one query, is the same: see `checked` and `force_full`.
          */
         readonly post: operations["readDrift"];
         readonly delete?: never;
@@ -964,6 +965,11 @@ export interface components {
             readonly instance_name: components["schemas"]["InstanceName"];
             readonly database_name: components["schemas"]["DatabaseName"];
             readonly schema_name?: components["schemas"]["SchemaName"];
+            /**
+             * @description Compare everything, even when the catalog's fingerprint says that nothing has changed.
+             * @default false
+             */
+            readonly force_full?: boolean;
         };
         readonly ExplainRequest: {
             readonly project_id: components["schemas"]["ProjectId"];
@@ -1644,6 +1650,11 @@ export interface components {
             readonly schemas: readonly string[];
             /** @description True when there is no difference. */
             readonly in_sync: boolean;
+            /**
+             * @description full: everything was compared. fingerprint: the catalog, the template and the registry are as they were when everything was compared and found in sync.
+             * @enum {string}
+             */
+            readonly checked: "fingerprint" | "full";
             readonly drift: readonly {
                 /** @enum {string} */
                 readonly kind: "missing" | "extra" | "changed_definition" | "foreign_grantor" | "membership_options" | "owner_changed" | "role_dropped" | "role_renamed" | "uncovered_creator";
@@ -3126,6 +3137,7 @@ export interface operations {
                      *         }
                      *       ],
                      *       "warnings": [],
+                     *       "checked": "full",
                      *       "execution_time_seconds": 0.0213
                      *     }
                      */

@@ -1,13 +1,17 @@
 import { standardTemplate } from "../domain/builtin-templates.ts";
 import { expandTemplate, type ManagedRole, parseRoleMark, roleMarkPrefix } from "../domain/managed-role.ts";
+import { templateChecksum } from "../domain/role-template.ts";
 import type { Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
 import { readGrantable, readTaking } from "../postgres/authority.ts";
+import { readFingerprint } from "../postgres/fingerprint.ts";
 import { readRolesByComment } from "../postgres/role-catalog.ts";
 import { readSchemaRows } from "../postgres/schema-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
+import { databaseError } from "./database-errors.ts";
+import { type DriftKey, findInSync, keepInSync } from "./drift-memory.ts";
 import { compareRegistry } from "./drift-registry.ts";
 import type { RegistryStatus, RoleRecord } from "./registry.ts";
 import type { RoleFinding } from "./role-finding.ts";
@@ -28,28 +32,75 @@ export interface DriftReport {
   readonly drift: readonly DriftItem[];
   /** What the instance does not allow and the registry knows: no drift. */
   readonly warnings: readonly string[];
+  /** `fingerprint`: nothing has changed since all was compared and found in sync. */
+  readonly checked: "fingerprint" | "full";
+}
+
+export interface DriftInput {
+  readonly schema?: string;
+  /** Compare everything, whatever the fingerprint says. */
+  readonly forceFull?: boolean;
 }
 
 /**
  * Compares the template, the registry and the catalog, in one schema or in all that the registry or the roles' marks
- * know. Changes nothing: what it tries, it rolls back. `not_found` (schema).
+ * know. Changes nothing: what it tries, it rolls back. One query when nothing changed since it was last found in sync.
+ * `not_found` (schema).
  */
 export async function readDrift(
   context: Context,
   call: Call,
   target: Target,
-  input: { readonly schema?: string },
+  { schema, forceFull = false }: DriftInput,
 ): Promise<DriftReport> {
   const registry = await context.registry.read(target);
+  const rest = { templates: templateChecksum(standardTemplate), revision: registry?.revision ?? 0 };
+  const readNow = async (): Promise<DriftKey> => {
+    const fingerprint = await readFingerprintOf(context, call, target, registry);
+    return { fingerprint, ...rest };
+  };
+  const before = await readNow();
+  const known = forceFull ? undefined : findInSync(context, target, schema, before, registry);
+  if (known !== undefined)
+    return { schemas: known.schemas, drift: [], warnings: known.warnings, checked: "fingerprint" };
+  const report = await compareAll(context, call, target, schema, registry);
+  if (report.drift.length > 0) return report;
+  const { schemas, warnings } = report;
+  const same = (await readNow()).fingerprint === before.fingerprint;
+  if (same) await keepInSync(context, call, target, schema, { ...before, schemas, warnings });
+  return report;
+}
+
+function readFingerprintOf(
+  context: Context,
+  call: Call,
+  target: Target,
+  registry: RegistryStatus | undefined,
+): Promise<string> {
+  const largeObjects = registry?.roles.some((role) => role.template !== standardTemplate.name) ?? false;
+  const options = { operation: call.operation, signal: call.signal };
+  return context.pools.withSession(target, options, async (session) => {
+    try {
+      return await readFingerprint(session, { largeObjects });
+    } catch (error) {
+      throw databaseError(error, "reading the catalog's fingerprint");
+    }
+  });
+}
+
+async function compareAll(
+  context: Context,
+  call: Call,
+  target: Target,
+  schema: string | undefined,
+  registry: RegistryStatus | undefined,
+): Promise<DriftReport> {
   const decide = async (session: Session): Promise<Decision<DriftReport>> => {
-    if (input.schema !== undefined) await findSchema(session, input.schema);
-    const schemas = input.schema === undefined ? await readKnownSchemas(session, registry) : [input.schema];
+    if (schema !== undefined) await findSchema(session, schema);
+    const schemas = schema === undefined ? await readKnownSchemas(session, registry) : [schema];
     const found = await readSchemasDrift(session, schemas, registry?.roles ?? []);
-    const result = {
-      schemas,
-      drift: distinct(found.drift),
-      warnings: [...new Set(found.warnings)],
-    };
+    const warnings = [...new Set(found.warnings)];
+    const result: DriftReport = { schemas, drift: distinct(found.drift), warnings, checked: "full" };
     return { statements: [], warnings: [], result };
   };
   return (await planOnly(context, call, target, decide)).result;
@@ -69,7 +120,7 @@ async function readKnownSchemas(session: Session, registry: RegistryStatus | und
   return [...known].sort();
 }
 
-type SchemaDrift = Omit<DriftReport, "schemas">;
+type SchemaDrift = Pick<DriftReport, "drift" | "warnings">;
 
 /** In a number of queries that does not depend on how many schemas and roles there are. */
 async function readSchemasDrift(

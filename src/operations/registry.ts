@@ -25,6 +25,16 @@ export interface RoleRecord {
   readonly schemas?: readonly string[];
 }
 
+/** That a database was as it should be, and what has to be unchanged for that to hold still. */
+export interface InSyncNote {
+  readonly fingerprint: string;
+  readonly templates: string;
+  /** The revision of the target's document. */
+  readonly revision: number;
+  readonly schemas: readonly string[];
+  readonly warnings: readonly string[];
+}
+
 export interface RegistryStatus {
   readonly documentId: string;
   readonly revision: number;
@@ -33,6 +43,8 @@ export interface RegistryStatus {
   readonly lastUpdated: Date;
   readonly roles: readonly RoleRecord[];
   readonly totalHistoryEntries: number;
+  /** Absent when nobody found it in sync since the last change. */
+  readonly inSync?: InSyncNote;
 }
 
 /** One thing that happened; the registry adds time, id, and the hash that chains it to the entry before. */
@@ -109,6 +121,8 @@ export interface Registry {
   keepText(target: Target, text: KeptText): Promise<void>;
   /** A text that was kept; undefined when there is none of that id. */
   readText(target: Target, key: Omit<KeptText, "text">): Promise<string | undefined>;
+  /** Keeps the note until the next change of the target's document; not when its revision is another by now. */
+  noteInSync?(target: Target, note: InSyncNote): Promise<void>;
   /** Appends to the history and changes the roles, in one transaction. */
   record(target: Target, entry: HistoryEntry, change?: RegistryChange): Promise<void>;
 }

@@ -84,7 +84,14 @@ const answers: Readonly<Record<string, object>> = {
   listRoles: { ...target, schema_name: null, roles: ["orders_app_reader", "orders_app_writer"] },
   planRoles: { ...target, mode: "adopt", warnings: [] },
   applyRoles: { ...target, mode: "adopt", changed: true, warnings: [] },
-  readDrift: { ...target, schema_name: "app", schemas: ["app"], in_sync: false, warnings: [] },
+  readDrift: {
+    ...target,
+    schema_name: "app",
+    schemas: ["app"],
+    in_sync: false,
+    checked: "full",
+    warnings: [],
+  },
   explainPrivilege: {
     ...target,
     privilege: "SELECT",

@@ -41,7 +41,7 @@ for (const major of majors) {
       assert.equal(before.drift.filter(({ object }) => object.startsWith("role ")).length, 6);
       assert.ok(before.drift.every(({ kind }) => kind === "missing" || kind === "uncovered_creator"));
       await initializeRoles(fleet.context, fleet.call(), target, { schema });
-      assert.deepEqual(await drift(), { schemas: [schema], drift: [], warnings: [] });
+      assert.deepEqual(await drift(), { schemas: [schema], drift: [], warnings: [], checked: "full" });
     });
 
     test("an owner's own default privileges are no drift", async () => {

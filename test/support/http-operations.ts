@@ -257,6 +257,7 @@ export const pretendedOperations: Operations = {
   }),
   readDrift: async () => ({
     schemas: ["app"],
+    checked: "full",
     drift: [
       {
         kind: "role_renamed",

@@ -3,7 +3,7 @@ import { type Target, targetKey } from "../../src/domain/target.ts";
 import { unitedSchemas } from "../../src/domain/united-schemas.ts";
 import { ServiceError } from "../../src/errors.ts";
 import { nextHistoryRecord } from "../../src/google/registry-history.ts";
-import type { HistoryEntry, Registry, RoleRecord } from "../../src/operations/registry.ts";
+import type { HistoryEntry, InSyncNote, Registry, RoleRecord } from "../../src/operations/registry.ts";
 
 /** A registry for tests of what happens in PostgreSQL; the real one has tests of its own. */
 export interface MemoryRegistry extends Registry {
@@ -17,6 +17,7 @@ interface Document {
   readonly history: HistoryEntry[];
   readonly records: HistoryRecord[];
   readonly at: Date;
+  inSync?: InSyncNote | undefined;
 }
 
 const headOf = (records: readonly HistoryRecord[]): HistoryHead => ({
@@ -47,6 +48,7 @@ export function createMemoryRegistry(): MemoryRegistry {
         lastUpdated: new Date(),
         roles: [...found.roles.values()],
         totalHistoryEntries: found.history.length,
+        ...(found.inSync === undefined ? {} : { inSync: found.inSync }),
       };
     },
     async findRegions() {
@@ -77,6 +79,7 @@ export function createMemoryRegistry(): MemoryRegistry {
       const at = new Date();
       const document: Document = documents.get(key) ?? { roles: new Map(), history: [], records: [], at };
       documents.set(key, document);
+      document.inSync = undefined;
       document.history.push(entry);
       const head = {
         revision: document.records.length,
@@ -89,6 +92,11 @@ export function createMemoryRegistry(): MemoryRegistry {
       for (const role of change.upsertRoles ?? [])
         document.roles.set(role.name, unitedSchemas(role, document.roles.get(role.name)));
       for (const name of change.removeRoles ?? []) document.roles.delete(name);
+    },
+    async noteInSync(target, note) {
+      check(failing.writes);
+      const document = documents.get(targetKey(target));
+      if (document !== undefined && document.history.length === note.revision) document.inSync = note;
     },
     history: (target) => documents.get(targetKey(target))?.history ?? [],
     fail(reads, writes) {

@@ -10,8 +10,9 @@ export function driftHandlers({ context, operations }: HandlerContext): Pick<Han
         input.schema_name === undefined ? undefined : parseSchemaName("schema_name", input.schema_name);
       const report = await operations.readDrift(context, call, call.target, {
         ...(schema === undefined ? {} : { schema }),
+        forceFull: input.force_full ?? false,
       });
-      const { schemas, drift, warnings } = report;
+      const { schemas, drift, warnings, checked } = report;
       return {
         message: `${counted(drift.length, "difference")} in ${counted(schemas.length, "schema")}`,
         schema_name: schema ?? null,
@@ -19,6 +20,7 @@ export function driftHandlers({ context, operations }: HandlerContext): Pick<Han
         in_sync: drift.length === 0,
         drift,
         warnings,
+        checked,
       };
     },
   };

@@ -1,0 +1,49 @@
+import type { Session } from "./session.ts";
+
+/** Rows that are not the system's own, nor a session's temporary ones. */
+const own = (oid: string): string =>
+  `${oid} IN (SELECT n.oid FROM pg_namespace n WHERE NOT starts_with(n.nspname::text, 'pg_') AND n.nspname <> 'information_schema')`;
+
+/** What drift can show in, each as rows of text. The sum of their hashes depends on no order. */
+const parts: readonly string[] = [
+  `SELECT (r.oid, r.rolname, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication,
+           r.rolbypassrls)::text AS line FROM pg_roles r`,
+  "SELECT m::text FROM pg_auth_members m",
+  "SELECT (d.objoid, d.description)::text FROM pg_shdescription d WHERE d.classoid = 'pg_authid'::regclass",
+  "SELECT (d.oid, d.datname, d.datdba, d.datacl)::text FROM pg_database d WHERE d.datname = current_database()",
+  `SELECT (n.oid, n.nspname, n.nspowner, n.nspacl)::text FROM pg_namespace n WHERE ${own("n.oid")}`,
+  `SELECT (c.oid, c.relname, c.relnamespace, c.relowner, c.relkind, c.relacl)::text FROM pg_class c
+    WHERE ${own("c.relnamespace")} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')`,
+  `SELECT (a.attrelid, a.attname, a.attacl)::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    WHERE a.attnum > 0 AND NOT a.attisdropped AND ${own("c.relnamespace")} AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`,
+  `SELECT (p.oid, p.proname, p.pronamespace, p.proowner, p.prokind, p.proacl)::text FROM pg_proc p
+    WHERE ${own("p.pronamespace")}`,
+  `SELECT (t.oid, t.typname, t.typnamespace, t.typowner, t.typacl)::text FROM pg_type t WHERE ${own("t.typnamespace")}`,
+  "SELECT (d.defaclrole, d.defaclnamespace, d.defaclobjtype, d.defaclacl)::text FROM pg_default_acl d",
+  "SELECT (e.oid, e.extname, e.extnamespace)::text FROM pg_extension e",
+  "SELECT (d.classid, d.objid, d.refobjid)::text FROM pg_depend d WHERE d.deptype = 'e'",
+];
+
+/** There may be very many of them, and most templates say nothing of them. */
+const largeObjects = "SELECT (l.oid, l.lomowner, l.lomacl)::text FROM pg_largeobject_metadata l";
+
+/**
+ * A hash over all of the catalogs that drift of this database's roles can show in: the same as long as none of them has
+ * changed. One query. Roles and memberships are those of the whole instance.
+ */
+export async function readFingerprint(
+  session: Session,
+  options: { readonly largeObjects: boolean },
+): Promise<string> {
+  const all = options.largeObjects ? [...parts, largeObjects] : parts;
+  const sums = all.map(
+    (part) =>
+      `(SELECT count(*) || ':' || coalesce(sum(hashtextextended(line, 0)), 0) FROM (${part}) AS p (line))`,
+  );
+  const { rows } = await session.query<{ fingerprint: string }>(
+    `SELECT md5(concat_ws(',', current_user, current_setting('server_version_num'), ${sums.join(", ")})) AS fingerprint`,
+    [],
+    { read: true },
+  );
+  return rows[0]?.fingerprint ?? "";
+}
