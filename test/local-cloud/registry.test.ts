@@ -511,3 +511,38 @@ test("the regions of a database are found without one, and no other instance's o
   server.faults.set({ unavailable: true });
   await assert.rejects(registry.findRegions(target), { kind: "unavailable" });
 });
+
+test("a note that a database is in sync is there until the next entry, and never of another revision", async () => {
+  const registry = openRegistry();
+  const other = openRegistry();
+  await registry.record(target, entry(), { upsertRoles: [role("reader")] });
+  const note = { fingerprint: "f", templates: "t", revision: 1, schemas: ["a b"], warnings: [] };
+  await registry.noteInSync?.(target, note);
+  assert.deepEqual((await other.read(target))?.inSync, note);
+  assert.deepEqual((await registry.read(target))?.roles, [role("reader")]);
+  await other.record(target, entry());
+  assert.equal((await registry.read(target))?.inSync, undefined);
+  await registry.noteInSync?.(target, note);
+  assert.equal((await registry.read(target))?.inSync, undefined);
+  assert.equal((await registry.read(target))?.revision, 2);
+});
+
+test("what an entry says of statements, plan and versions comes back, and its hash holds", async () => {
+  const registry = openRegistry();
+  const statement = { description: "d", sql: "s", database: "orders", optional: true, destructive: false };
+  const statements = [
+    { ...statement, outcome: "failed", sqlstate: "42501" } as const,
+    { ...statement, outcome: "succeeded", rows: 2, notices: ["00000"] } as const,
+  ];
+  const more = { planId: "p", templatesBefore: [], templatesAfter: ["standard 1.0.0"], stateAfter: "hash" };
+  await registry.record(target, entry({ statements, ...more }));
+  const [record] = (await registry.readHistory(target))?.records ?? [];
+  assert.ok(record !== undefined);
+  assert.deepEqual(record.statements, statements);
+  const { plan_id, templates_before, templates_after, state_after, revision_before, revision_after } = record;
+  assert.deepEqual(
+    [plan_id, templates_before, templates_after, state_after, revision_before, revision_after],
+    ["p", [], ["standard 1.0.0"], "hash", 0, 1],
+  );
+  assert.equal(verifyHistory([record]).intact, true);
+});
