@@ -39,7 +39,11 @@ export async function startContestant(
     load(spec) {
       if (kind === "raw-pool") return child.ask<LoadResult>(spec);
       const path = `/database/${spec.read}`;
-      const order: LoadOrder = { ...spec, host, port, path, body: targetFields };
+      const token = settings.callers?.token;
+      const order: LoadOrder = {
+        ...{ ...spec, host, port, path, body: targetFields },
+        ...(token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } }),
+      };
       return generator.ask<LoadResult>(order);
     },
     async stop() {

@@ -6,7 +6,11 @@ import { wireProtocol } from "./load-wire.ts";
 /** One load, of HTTP requests or of queries. */
 export type LoadOrder = Load &
   (
-    | { readonly path: string; readonly body: object }
+    | {
+        readonly path: string;
+        readonly body: object;
+        readonly headers?: Readonly<Record<string, string>>;
+      }
     | { readonly query: string; readonly user: string; readonly database: string }
   );
 
@@ -14,7 +18,7 @@ export type LoadOrder = Load &
 answerParent<LoadOrder>(async (order) => {
   const protocol =
     "path" in order
-      ? httpProtocol(`${order.host}:${order.port}`, order.path, order.body)
+      ? httpProtocol(`${order.host}:${order.port}`, order.path, order.body, order.headers)
       : wireProtocol(order);
   return runLoad(order, protocol);
 });

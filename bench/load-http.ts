@@ -9,10 +9,16 @@ const success: Answers = { answers: 1, failures: 0 };
 const failure: Answers = { answers: 1, failures: 1 };
 
 /** HTTP/1.1 with keep-alive and no pipelining; answers must have a Content-Length. */
-export function httpProtocol(host: string, path: string, body: object): Protocol {
+export function httpProtocol(
+  host: string,
+  path: string,
+  body: object,
+  headers: Readonly<Record<string, string>> = {},
+): Protocol {
+  const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const text = JSON.stringify(body);
   const request = Buffer.from(
-    `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n` +
+    `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n${more.join("")}` +
       `Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
   );
   return { greeting: nothing, request, createParser: createHttpParser };

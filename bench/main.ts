@@ -4,6 +4,7 @@ import { startChild } from "./child.ts";
 import { parseOptions } from "./options.ts";
 import { startBenchPostgres } from "./postgres.ts";
 import { type Ratios, say, sayTable } from "./report.ts";
+import { measureCallers } from "./sections/callers.ts";
 import { measureClients } from "./sections/clients.ts";
 import { measureFirstRequest } from "./sections/first-request.ts";
 import { measureFleet } from "./sections/fleet.ts";
@@ -14,6 +15,7 @@ import { measureOperations, measureThroughput } from "./sections/throughput.ts";
 const sections: Readonly<Record<string, Section>> = {
   throughput: measureThroughput,
   operations: measureOperations,
+  callers: measureCallers,
   clients: measureClients,
   memory: measureMemory,
   first: measureFirstRequest,

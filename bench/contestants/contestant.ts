@@ -14,6 +14,14 @@ export interface ContestantSettings {
   readonly sharedReads?: boolean;
   /** For the service: whether it logs its requests. */
   readonly logging?: boolean;
+  /** For the service: callers are asked who they are, and the policy what they may do; else nobody is. */
+  readonly callers?: {
+    readonly jwksUrl: string;
+    readonly audience: string;
+    readonly policyFile: string;
+    /** What each request carries. */
+    readonly token: string;
+  };
   /** How many operations the contract has; as it is when absent. */
   readonly operations?: number;
 }

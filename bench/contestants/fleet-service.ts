@@ -32,6 +32,7 @@ answerParent<FleetSettings | { readonly memory: true }>(async (message) => {
 async function startService({ servers, instanceLimit }: FleetSettings): Promise<number> {
   const config = parseConfig({
     ...{ AUTH_MODE: "none", API_HOST: "127.0.0.1" },
+    ...{ RATE_LIMIT_PER_PRINCIPAL: "100000000", RATE_LIMIT_TOTAL: "100000000" },
     INSTANCE_CONNECTION_LIMIT: String(instanceLimit),
   });
   const accessOf = new Map<string, InstanceAccess>();

@@ -1,0 +1,41 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startIssuer } from "../../src/local-cloud/issuer.ts";
+import { type Contestant, runRounds, startContestant } from "../contest.ts";
+import { type Ratios, ratioOf, sayResults } from "../report.ts";
+import type { Bench } from "./section.ts";
+
+const email = "bench@example.com";
+const policy = {
+  version: 1,
+  bindings: [{ principals: [`user:${email}`], role: "viewer", targets: ["*"] }],
+};
+
+/** What it costs to know who calls, and to decide whether they may: the service with and without. */
+export async function measureCallers({ options, postgres, generator }: Bench): Promise<Ratios> {
+  const directory = await mkdtemp(join(tmpdir(), "bench-callers-"));
+  const policyFile = join(directory, "policy.yaml");
+  const issuer = await startIssuer({ principals: [{ email, kind: "user" }] });
+  const contestants: Contestant[] = [];
+  try {
+    await writeFile(policyFile, JSON.stringify(policy));
+    const { jwksUrl, audience } = issuer;
+    const callers = { jwksUrl, audience, policyFile, token: issuer.issue(email) };
+    const settings = { postgres, poolSize: 25 };
+    contestants.push(await startContestant("asks nobody", "service", settings, generator));
+    contestants.push(await startContestant("asks callers", "service", { ...settings, callers }, generator));
+    const spec = { read: "schemas", clients: 100, warmUpMs: 300, durationMs: options.roundMs } as const;
+    // In its first seconds the service compiles the validators of all operations.
+    for (const contestant of contestants) await contestant.load({ ...spec, warmUpMs: 4_000, durationMs: 1 });
+    const results = await runRounds(contestants, spec, options.rounds + 4);
+    const failed = [...results].filter(([, rounds]) => rounds.some(({ errors }) => errors > 0));
+    if (failed.length > 0) throw new Error(`${failed.map(([name]) => name)}: answers with errors`);
+    sayResults("Callers, 100 connections", results, "asks nobody");
+    return { auth_on_over_off: ratioOf(results, "asks callers", "asks nobody") };
+  } finally {
+    for (const contestant of contestants) await contestant.stop();
+    await issuer.stop();
+    await rm(directory, { recursive: true });
+  }
+}
