@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { ServiceError } from "../errors.ts";
+import type { Deadlines } from "./deadlines.ts";
 
 /** The client closed the connection before it had its answer. There is nobody left to answer. */
 export class ClientGone extends Error {
@@ -15,17 +16,17 @@ export interface RequestEnd {
   settle(): void;
 }
 
-/** Watches for what ends a request from outside, at most `timeoutMs` after now. */
-export function watchRequest(response: ServerResponse, timeoutMs: number): RequestEnd {
+/** Watches for what ends a request from outside; `startedAt` is on performance.now(). */
+export function watchRequest(response: ServerResponse, startedAt: number, deadlines: Deadlines): RequestEnd {
   const controller = new AbortController();
   let onEnd: ((reason: Error) => void) | undefined;
   const end = (reason: Error): void => {
     onEnd?.(reason);
     controller.abort(reason);
   };
-  const timer = setTimeout(() => end(timeout(timeoutMs)), timeoutMs);
+  const cancelDeadline = deadlines.add(startedAt, () => end(timeout(deadlines.ms)));
   const onClose = (): void => end(new ClientGone("The client closed the connection"));
-  response.once("close", onClose);
+  response.on("close", onClose);
   return {
     signal: controller.signal,
     orEnd: (work) =>
@@ -35,7 +36,7 @@ export function watchRequest(response: ServerResponse, timeoutMs: number): Reque
         if (controller.signal.aborted) reject(controller.signal.reason);
       }),
     settle() {
-      clearTimeout(timer);
+      cancelDeadline();
       response.off("close", onClose);
     },
   };

@@ -2,7 +2,9 @@ import type { IncomingMessage } from "node:http";
 import { connectionName, type Target } from "../domain/target.ts";
 import type { ServiceError } from "../errors.ts";
 import type { Log, LogFields } from "../log.ts";
+import { redactText } from "../log-redaction.ts";
 import { ClientGone } from "./request-end.ts";
+import type { RequestIds } from "./request-id.ts";
 
 /** What is known of a request when it ends. */
 export interface RequestRecord {
@@ -19,21 +21,75 @@ export interface RequestRecord {
 }
 
 /** One line for each request. Of the URL it has the path only: the query may hold names. */
-export function logRequest(log: Log, record: RequestRecord): void {
-  const { error, operation } = record;
-  const fields = {
+export function logRequest(log: Log, ids: RequestIds, record: RequestRecord): void {
+  const { error, status } = record;
+  if (log.infoJson !== undefined && isUsual(record)) {
+    log.infoJson(messageJson(record), ids, usualFields(record));
+    return;
+  }
+  const message = messageOf(record);
+  const fields = requestFields(record);
+  const own = log.child(ids);
+  if (error === undefined || error instanceof ClientGone || status < 500) own.info(message, fields);
+  else if (error.kind === "internal_error") own.error(message, { ...fields, error: error.cause ?? error });
+  else own.warning(message, { ...fields, error });
+}
+
+const messageOf = ({ request, path, status }: RequestRecord): string => `${request.method} ${path} ${status}`;
+
+function requestFields(record: RequestRecord): LogFields {
+  const { operation, target, caller, timings } = record;
+  return {
     httpRequest: httpRequestField(record),
     ...(operation === undefined ? {} : { operation }),
-    ...(record.target === undefined ? {} : { target: targetField(record.target) }),
-    ...(record.caller === undefined ? {} : { caller: record.caller }),
-    outcome: outcomeOf(error),
-    ...(record.timings === undefined ? {} : { timings: record.timings }),
+    ...(target === undefined ? {} : { target: targetField(target) }),
+    ...(caller === undefined ? {} : { caller }),
+    outcome: outcomeOf(record.error),
+    ...(timings === undefined ? {} : { timings }),
   };
-  const message = `${record.request.method} ${record.path} ${record.status}`;
-  if (error === undefined || error instanceof ClientGone || record.status < 500) log.info(message, fields);
-  else if (error.kind === "internal_error") log.error(message, { ...fields, error: error.cause ?? error });
-  else log.warning(message, { ...fields, error });
 }
+
+/** Longer ones would be shortened. */
+const longestUsualPath = 500;
+
+/** A request of which nothing is told but what all have: nearly every one. */
+function isUsual({ error, timings, operation, target, path }: RequestRecord): boolean {
+  const isWhole = operation !== undefined && target !== undefined;
+  return error === undefined && timings === undefined && isWhole && path.length <= longestUsualPath;
+}
+
+/** Texts as redacted JSON; a log has few of them, and each many times. */
+const known = new Map<string, string>();
+const mostKnown = 1_000;
+
+function textJson(text: string): string {
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  const json = redactText(JSON.stringify(text));
+  if (known.size >= mostKnown) known.clear();
+  known.set(text, json);
+  return json;
+}
+
+const messageJson = (record: RequestRecord): string => textJson(messageOf(record));
+
+/** What `requestFields` says of a usual request, as redacted JSON. */
+function usualFields(record: RequestRecord): string {
+  const { request, path, status, seconds, operation = "", target, caller } = record;
+  const userAgent = request.headers["user-agent"];
+  const remoteIp = request.socket.remoteAddress;
+  let json = `"httpRequest":{"requestMethod":"${request.method}","requestUrl":${textJson(path)},"status":${status},"latency":"${seconds.toFixed(6)}s"`;
+  if (userAgent !== undefined) json += `,"userAgent":${textJson(userAgent.slice(0, longestUserAgent))}`;
+  if (remoteIp !== undefined) json += `,"remoteIp":"${remoteIp}"`;
+  json += `},"operation":"${operation}"`;
+  if (target !== undefined) {
+    json += `,"target":{"instance":${textJson(connectionName(target))},"database":${textJson(target.database)}}`;
+  }
+  if (caller !== undefined) json += `,"caller":${textJson(caller)}`;
+  return `${json},"outcome":"success"`;
+}
+
+const longestUserAgent = 200;
 
 /** `success`, the kind of failure, or that nobody waited for the answer. */
 export function outcomeOf(error: RequestRecord["error"]): string {
@@ -50,7 +106,7 @@ function httpRequestField({ request, path, status, seconds }: RequestRecord): Lo
     requestUrl: path,
     status,
     latency: `${seconds.toFixed(6)}s`,
-    ...(userAgent === undefined ? {} : { userAgent: userAgent.slice(0, 200) }),
+    ...(userAgent === undefined ? {} : { userAgent: userAgent.slice(0, longestUserAgent) }),
     ...(remoteIp === undefined ? {} : { remoteIp }),
   };
 }

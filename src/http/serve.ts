@@ -7,6 +7,7 @@ import { readJsonBody } from "./body.ts";
 import { anonymous, type Caller, type IdentifyCaller } from "./caller.ts";
 import { clientAddress } from "./client-address.ts";
 import { type CorsSettings, corsHeaders, type Headers, preflightHeaders } from "./cors.ts";
+import { createDeadlines, type Deadlines } from "./deadlines.ts";
 import { toServiceError } from "./problem.ts";
 import { limitHeaders, type RateLimits } from "./rate-limits.ts";
 import { problemReply, type Reply, sendReply, successReply } from "./reply.ts";
@@ -34,7 +35,8 @@ interface Passage {
   readonly path: string;
   readonly query: string;
   readonly end: RequestEnd;
-  readonly elapsedMs: () => number;
+  /** On performance.now(). */
+  readonly startedAt: number;
   operation?: string;
   exchange?: Exchange;
   /** What is left of the caller's rate limits. */
@@ -48,17 +50,18 @@ export type Serve = (request: IncomingMessage, response: ServerResponse) => Prom
 
 /** Serves one request, from its headers to its line in the log. It never rejects. */
 export function createServe(options: ServeOptions): Serve {
+  const deadlines = createDeadlines(options.requestTimeoutMs);
   return async (request, response) => {
-    const passage = begin(options, request, response);
+    const passage = begin(options, request, response, deadlines);
     const reply = preflightReply(request, options.cors) ?? (await answer(options, passage));
-    const doneMs = passage.elapsedMs();
+    const doneMs = elapsedMs(passage);
     passage.end.settle();
     sendReply(response, reply, {
       ...corsHeaders(request, options.cors),
       ...passage.limits,
       "X-Request-Id": passage.ids.requestId,
     });
-    logRequest(passage.log, {
+    logRequest(options.log, passage.ids, {
       request,
       path: passage.path,
       status: reply.status,
@@ -90,18 +93,20 @@ function audit({ api, trustedHops }: ServeOptions, passage: Passage, status: num
   });
 }
 
-function begin(options: ServeOptions, request: IncomingMessage, response: ServerResponse): Passage {
+function begin(
+  options: ServeOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  deadlines: Deadlines,
+): Passage {
   const startedAt = performance.now();
+  const { path, query } = splitUrl(request.url ?? "/");
+  const end = watchRequest(response, startedAt, deadlines);
   const ids = readRequestIds(request.headers);
-  return {
-    request,
-    ids,
-    log: options.log.child({ ...ids }),
-    ...splitUrl(request.url ?? "/"),
-    end: watchRequest(response, options.requestTimeoutMs),
-    elapsedMs: () => performance.now() - startedAt,
-  };
+  return { request, ids, log: options.log.child(ids), path, query, end, startedAt };
 }
+
+const elapsedMs = ({ startedAt }: Passage): number => performance.now() - startedAt;
 
 async function answer(options: ServeOptions, passage: Passage): Promise<Reply> {
   const work = pass(options, passage);
@@ -152,7 +157,7 @@ async function pass(options: ServeOptions, passage: Passage): Promise<Outcome> {
   const taken = limits.take(caller);
   if (taken !== undefined) passage.limits = await taken;
   const body = operation.requestBody === undefined ? undefined : await readJsonBody(request);
-  passage.readMs = passage.elapsedMs();
+  passage.readMs = elapsedMs(passage);
   return api.handle(
     { method, path, query, headers, ...(body === undefined ? {} : { body }) },
     passage.exchange,
@@ -180,7 +185,7 @@ function preflightReply(request: IncomingMessage, cors: CorsSettings): Reply | u
 
 /** Seconds with microseconds. */
 function seconds(passage: Passage): number {
-  return Math.round(passage.elapsedMs() * 1000) / 1e6;
+  return Math.round(elapsedMs(passage) * 1000) / 1e6;
 }
 
 function timings({ readMs }: Passage, doneMs: number): RequestRecord["timings"] {
