@@ -135,6 +135,19 @@ export function createLog(options: LogOptions): Log & { flush(): void } {
   });
 }
 
+const known = new Map<string, string>();
+const mostKnown = 1_000;
+
+/** A text as JSON without secrets, for `infoJson`. It remembers: requests have few texts, and each many times. */
+export function textJson(text: string): string {
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  const json = redactText(JSON.stringify(text));
+  if (known.size >= mostKnown) known.clear();
+  known.set(text, json);
+  return json;
+}
+
 let lastTime = { ms: Number.NaN, iso: "" };
 
 /** Under load many lines are of the same millisecond. */

@@ -1,8 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { connectionName, type Target } from "../domain/target.ts";
 import type { ServiceError } from "../errors.ts";
-import type { Log, LogFields } from "../log.ts";
-import { redactText } from "../log-redaction.ts";
+import { type Log, type LogFields, textJson } from "../log.ts";
 import { ClientGone } from "./request-end.ts";
 import type { RequestIds } from "./request-id.ts";
 
@@ -56,19 +55,6 @@ const longestUsualPath = 500;
 function isUsual({ error, timings, operation, target, path }: RequestRecord): boolean {
   const isWhole = operation !== undefined && target !== undefined;
   return error === undefined && timings === undefined && isWhole && path.length <= longestUsualPath;
-}
-
-/** Texts as redacted JSON; a log has few of them, and each many times. */
-const known = new Map<string, string>();
-const mostKnown = 1_000;
-
-function textJson(text: string): string {
-  const before = known.get(text);
-  if (before !== undefined) return before;
-  const json = redactText(JSON.stringify(text));
-  if (known.size >= mostKnown) known.clear();
-  known.set(text, json);
-  return json;
 }
 
 const messageJson = (record: RequestRecord): string => textJson(messageOf(record));
