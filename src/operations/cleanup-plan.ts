@@ -46,7 +46,7 @@ export async function decideCleanup(session: Session, scope: CleanupScope): Prom
   const present = await readPresent(session, scope);
   const memberships = await planMemberships(session, scope);
   const { reachable, warnings } = leaveUnreachable(session, scope, present);
-  assertActsFor(session, scope.user, reachable);
+  assertActsFor(session, scope, reachable);
   const statements = await planStatements(session, scope, reachable, warnings.length > 0);
   return {
     statements: [...memberships.statements, ...statements],
@@ -109,7 +109,8 @@ function leaveUnreachable(
 }
 
 /** Giving away what a user owns takes the user's rights: refuse before anything is touched, in whichever database. */
-function assertActsFor(session: Session, user: string, present: Present): void {
+function assertActsFor(session: Session, scope: CleanupScope, present: Present): void {
+  const { user } = scope;
   if (present.authority.get(user) !== "refused") return;
   const own = present.owned.length + present.defaults.filter((entry) => entry.creator === user).length;
   if (own === 0) return;
@@ -118,10 +119,22 @@ function assertActsFor(session: Session, user: string, present: Present): void {
     details: {
       because,
       database: session.target.database,
+      database_name: session.target.database,
+      administrator_sql: byAdministrator(session, scope, present),
       owned: present.owned.slice(0, 20).map((one) => `${one.type} ${one.identity}`),
       run_as_user: `REASSIGN OWNED BY CURRENT_USER TO ${session.user}, as ${user} after it was made a member of that role`,
     },
   });
+}
+
+/** What a superuser runs in that database, in one transaction; it needs nobody's rights. */
+function byAdministrator(session: Session, scope: CleanupScope, present: Present): string[] {
+  const { database } = session.target;
+  const all = scope.schema === undefined;
+  const own = present.defaults.filter((entry) => entry.creator === scope.user);
+  const defaults = own.map((entry) => revokeDefaults(database, entry));
+  const ends = all ? [dropOwned(database, scope.user)] : defaults;
+  return [...planTransfer(session, scope, present.owned), ...ends].map((statement) => statement.preview);
 }
 
 async function planStatements(

@@ -1,9 +1,10 @@
 import type { Statement, StatementPreview } from "../domain/plan.ts";
 import type { Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
-import { readAuthority } from "../postgres/authority.ts";
+import { readAuthority, readUngrantable } from "../postgres/authority.ts";
 import { type Membership, readMemberships } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
+import { letGrant } from "../postgres/statements/administrator.ts";
 import {
   grantMembership,
   membershipOptionsSince,
@@ -99,10 +100,13 @@ async function decideOnDemand(session: Session, user: Principal): Promise<Decisi
   const because =
     `${session.user} has no ADMIN OPTION on ${user.name}, and from PostgreSQL 16 on it may not grant itself a role ` +
     "without it";
+  const ungrantable = await readUngrantable(session, [user.name]);
   throw new ServiceError("conflict", `The admin cannot manage ${user.name}: ${because}.`, {
     details: {
       because,
       username: user.name,
+      // Whoever grants an IAM principal to the admin locks it out: nothing makes this possible.
+      administrator_sql: ungrantable.has(user.name) ? [] : [letGrant(user.name, session.user)],
       still_possible: "roles/assign and roles/revoke, which need no membership",
     },
   });
@@ -118,7 +122,13 @@ async function decideStanding(
       "conflict",
       "A standing membership turns the admin's login into an IAM login, which refuses its password (28000). " +
         "The service works without it; to ask for it anyway send acknowledge_admin_lockout: true.",
-      { details: { username: user.name, because: "acknowledge_admin_lockout is not true" } },
+      {
+        details: {
+          username: user.name,
+          because: "acknowledge_admin_lockout is not true",
+          administrator_sql: [],
+        },
+      },
     );
   }
   const rows = await readStanding(session, user.name);

@@ -6,6 +6,7 @@ import { notFound, ServiceError } from "../errors.ts";
 import { planTaking, readAuthority, readGrantable } from "../postgres/authority.ts";
 import { type Membership, type RoleRow, readMemberships, readRoles } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
+import { letGrant } from "../postgres/statements/administrator.ts";
 import {
   grantMembership,
   membershipOptionsSince,
@@ -115,7 +116,7 @@ async function findGroupRole(session: Session, schema: string, name: string): Pr
   }
   const refuse = (because: string): never => {
     throw new ServiceError("conflict", `Role ${JSON.stringify(name)} ${because}.`, {
-      details: { role_name: name, because },
+      details: { role_name: name, because, administrator_sql: [] },
     });
   };
   const unsafe = unsafeAttributes(row);
@@ -223,6 +224,7 @@ function cannotRevoke(session: Session, rows: readonly Membership[]): ServiceErr
     details: {
       because,
       grantors: rows.map((row) => row.grantor),
+      administrator_sql: rows.map((row) => revokeRow(session, row).preview),
       run_as_grantor: rows.map((row) => revokeRow(session, row).preview),
     },
   });
@@ -233,7 +235,7 @@ async function assertGrantable(session: Session, role: string): Promise<void> {
   if (grantable.has(role)) return;
   const because = `${session.user} has no ADMIN OPTION on ${role}`;
   throw new ServiceError("conflict", `The membership cannot be changed: ${because}.`, {
-    details: { because },
+    details: { because, administrator_sql: [letGrant(role, session.user)] },
   });
 }
 

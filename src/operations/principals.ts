@@ -35,7 +35,7 @@ export async function findPrincipal(
   }
   const refuse = (because: string): never => {
     throw new ServiceError("conflict", `${JSON.stringify(name)} ${because}.`, {
-      details: { username: name, because },
+      details: { username: name, because, administrator_sql: [] },
     });
   };
   if (row.isSuperuser) refuse("is a superuser, which this service does not manage");

@@ -10,6 +10,7 @@ import { isSystemRole, parseIdentifier } from "../domain/names.ts";
 import type { Target } from "../domain/target.ts";
 import { invalidField, ServiceError } from "../errors.ts";
 import type { RoleRow } from "../postgres/role-catalog.ts";
+import { endAttributes } from "../postgres/statements/administrator.ts";
 import type { Call } from "./context.ts";
 
 /** The full name of a role that was given as such or by its kind. */
@@ -98,15 +99,17 @@ export interface Adoption {
  */
 export function assertOwnRole(role: ManagedRole, row: RoleRow, adoption: Adoption): void {
   const mark = parseRoleMark(row.comment);
-  const refuse = (because: string): never => {
+  const refuse = (because: string, administrator_sql: readonly string[] = []): never => {
     throw new ServiceError("conflict", `Role ${JSON.stringify(role.name)} is not touched: ${because}.`, {
-      details: { role: role.name, because },
+      details: { role: role.name, because, administrator_sql },
     });
   };
   if (mark !== undefined && !samePlace(mark, role)) refuse(`it belongs to ${describePlace(mark)}`);
   const unsafe = unsafeAttributes(row);
-  if (row.isSuperuser || row.canReplicate || row.bypassesRls) refuse(`it has the attribute ${unsafe[0]}`);
+  const tamed = (): string[] => [endAttributes(role.name, unsafe)];
+  if (row.isSuperuser || row.canReplicate || row.bypassesRls)
+    refuse(`it has the attribute ${unsafe[0]}`, tamed());
   if (mark !== undefined || adoption.registered.has(role.name)) return;
-  if (unsafe.length > 0) refuse(`it was made elsewhere and has the attribute ${unsafe.join(", ")}`);
+  if (unsafe.length > 0) refuse(`it was made elsewhere and has the attribute ${unsafe.join(", ")}`, tamed());
   if (!adoption.force) refuse("it was made elsewhere; repeat with force_update to adopt it");
 }

@@ -5,9 +5,11 @@ import type { Template } from "../domain/role-template.ts";
 import type { Target } from "../domain/target.ts";
 import { unitedSchemas } from "../domain/united-schemas.ts";
 import { ServiceError } from "../errors.ts";
-import { planTaking, readGrantable } from "../postgres/authority.ts";
+import { planTaking, readGrantable, readUngrantable } from "../postgres/authority.ts";
 import type { Session } from "../postgres/session.ts";
+import { asAdmin, letGrant } from "../postgres/statements/administrator.ts";
 import { changePrivileges } from "../postgres/statements/privileges.ts";
+import { createManagedRole } from "../postgres/statements/roles.ts";
 import { type Applied, applyDecision, type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { withInstanceLock } from "./instance-lock.ts";
@@ -172,7 +174,7 @@ async function decideSettled(
   const existing = new Set(state.roles.keys());
   if (adoption.force) await assertAdministered(session, [...existing]);
   const acting = (role: ManagedRole): boolean => adoption.force || !existing.has(role.name);
-  assertSchemaReachable(state, roles.filter(acting));
+  await assertSchemaReachable(session, state, roles.filter(acting));
   const plan = planOfFindings([...renames, ...planRoles(state, roles, acting).findings]);
   const taken = await planTaking(session, plan.actsFor, state.authority);
   const warnings = [...plan.warnings];
@@ -197,14 +199,23 @@ async function assertAdministered(session: Session, names: readonly string[]): P
   if (foreign.length === 0) return;
   const because = `${session.user} does not administer ${foreign.join(", ")}`;
   throw new ServiceError("conflict", `The roles cannot be updated: ${because}.`, {
-    details: { because, roles: foreign, needed: "ADMIN OPTION on each of them (PostgreSQL 16 and later)" },
+    details: {
+      because,
+      roles: foreign,
+      needed: "ADMIN OPTION on each of them (PostgreSQL 16 and later)",
+      administrator_sql: foreign.map((role) => letGrant(role, session.user)),
+    },
   });
 }
 
 /** Roles that could not even be let into the schema would look initialized and be of no use. */
-function assertSchemaReachable(state: RoleState, acting: readonly ManagedRole[]): void {
+async function assertSchemaReachable(
+  session: Session,
+  state: RoleState,
+  acting: readonly ManagedRole[],
+): Promise<void> {
   const names = new Set(acting.map((role) => role.name));
-  const gap = state.gaps.find(
+  const gaps = state.gaps.filter(
     (one) =>
       one.objectType === "schema" &&
       one.action === "grant" &&
@@ -212,23 +223,25 @@ function assertSchemaReachable(state: RoleState, acting: readonly ManagedRole[])
       state.authority.get(one.owner) === "refused" &&
       !one.publicHolds,
   );
-  if (gap === undefined) return;
-  const because = `the schema belongs to ${gap.owner}, for whom ${state.admin} may not act on this instance`;
+  const owner = gaps[0]?.owner;
+  if (owner === undefined) return;
+  const { database, schema, admin } = state;
+  const because = `the schema belongs to ${owner}, for whom ${admin} may not act on this instance`;
+  const grants = gaps.flatMap((gap) =>
+    changePrivileges({ ...gap, database, schema, grantee: gap.role }).map((statement) => statement.preview),
+  );
+  const ungrantable = await readUngrantable(session, [owner]);
+  const creations = acting
+    .filter((role) => !state.roles.has(role.name) && gaps.some((gap) => gap.role === role.name))
+    .flatMap((role) => createManagedRole(role).map((statement) => statement.preview));
+  const own = creations.length === 0 ? [] : asAdmin(admin, creations);
+  const details = { because, schema_name: schema, owner, database_name: database, run_as_owner: grants };
+  const administrator_sql = ungrantable.has(owner) ? [...own, ...grants] : [letGrant(owner, admin)];
   throw new ServiceError(
     "conflict",
-    `The roles of schema ${state.schema} cannot be given rights on it: ${because}.`,
+    `The roles of schema ${schema} cannot be given rights on it: ${because}.`,
     {
-      details: {
-        because,
-        schema_name: state.schema,
-        owner: gap.owner,
-        run_as_owner: changePrivileges({
-          ...gap,
-          database: state.database,
-          schema: state.schema,
-          grantee: gap.role,
-        }).map((statement) => statement.preview),
-      },
+      details: { ...details, administrator_sql },
     },
   );
 }

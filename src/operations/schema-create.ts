@@ -7,6 +7,7 @@ import { planTaking, readAuthority } from "../postgres/authority.ts";
 import { readRoles } from "../postgres/role-catalog.ts";
 import { readSchema } from "../postgres/schema-catalog.ts";
 import type { Session } from "../postgres/session.ts";
+import { giveSchema } from "../postgres/statements/administrator.ts";
 import { createSchemaStatement } from "../postgres/statements/schemas.ts";
 import type { Decide, Decision } from "./apply.ts";
 import { planOf, runChange } from "./change.ts";
@@ -62,7 +63,8 @@ async function decideSchema(
   const owner = wantedOwner ?? session.user;
   const present = await readSchema(session, schema);
   if (present !== undefined) {
-    if (wantedOwner !== undefined && present.owner !== wantedOwner) throw otherOwner(schema, present.owner);
+    if (wantedOwner !== undefined && present.owner !== wantedOwner)
+      throw otherOwner(schema, present.owner, wantedOwner);
     return { statements: [], warnings: [], result: { owner: present.owner } };
   }
   const row = (await readRoles(session, [owner])).get(owner);
@@ -89,7 +91,7 @@ export async function planAsOwners(
   const actsFor = databaseOwner === undefined ? owners : [...owners, databaseOwner];
   const authority = await readAuthority(session, actsFor, { toOwn: true });
   const refused = actsFor.filter((role) => role !== session.user && authority.get(role) === "refused");
-  if (refused.length > 0) throw cannotActFor(session.user, refused);
+  if (refused.length > 0) throw cannotActFor(session.user, refused, statement);
   const others = actsFor.filter((role) => role !== session.user);
   const taken = await planTaking(session, others, authority);
   return [...taken.take, statement, ...taken.giveBack];
@@ -104,19 +106,29 @@ async function readDatabaseOwner(session: Session): Promise<string | undefined> 
   return rows[0]?.may === false ? rows[0].owner : undefined;
 }
 
-function otherOwner(schema: string, owner: string): ServiceError {
+function otherOwner(schema: string, owner: string, wanted: string): ServiceError {
   return new ServiceError(
     "conflict",
     `Schema ${JSON.stringify(schema)} exists already and belongs to ${owner}.`,
     {
-      details: { schema_name: schema, owner },
+      details: {
+        because: `it belongs to ${owner}`,
+        schema_name: schema,
+        owner,
+        administrator_sql: [giveSchema(schema, wanted)],
+      },
     },
   );
 }
 
-function cannotActFor(admin: string, roles: readonly string[]): ServiceError {
+function cannotActFor(admin: string, roles: readonly string[], statement: Statement): ServiceError {
   const because = `${admin} may not act for ${roles.join(", ")} on this instance`;
   return new ServiceError("conflict", `The schema cannot be created or given away: ${because}.`, {
-    details: { because, roles },
+    details: {
+      because,
+      roles,
+      database_name: statement.database,
+      administrator_sql: [statement.preview],
+    },
   });
 }

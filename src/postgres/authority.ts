@@ -132,6 +132,21 @@ export async function readIsIamMember(session: Session): Promise<boolean> {
   return rows[0]?.member === true;
 }
 
+/**
+ * Those of the roles that must never be granted to the admin, whoever would do it: superusers, and members of IAM roles,
+ * which would lock it out.
+ */
+export async function readUngrantable(session: Session, roles: readonly string[]): Promise<Set<string>> {
+  const { rows } = await session.query<{ name: string }>(
+    `SELECT r.rolname::text AS name FROM pg_roles r
+      WHERE r.rolname::text = ANY ($1::text[])
+        AND (r.rolsuper OR EXISTS (SELECT FROM pg_roles i
+                                    WHERE i.rolname::text = ANY ($2::text[]) AND pg_has_role(r.oid, i.oid, 'MEMBER')))`,
+    [roles, iamRoles],
+  );
+  return new Set(rows.map((row) => row.name));
+}
+
 /** Statements that take roles' rights, and those that give them back. */
 export interface Taken {
   readonly take: readonly Statement[];
