@@ -1,12 +1,12 @@
-import { standardTemplate } from "../domain/builtin-templates.ts";
-import { expandTemplate, type ManagedRole, parseRoleMark, roleMarkPrefix } from "../domain/managed-role.ts";
+import type { ManagedRole } from "../domain/managed-role.ts";
 import { emptyPlan, type Plan, type Statement } from "../domain/plan.ts";
 import { type DefaultType, defaultTypes } from "../domain/role-template.ts";
 import { planTaking, readAuthority } from "../postgres/authority.ts";
-import { readRolesByComment } from "../postgres/role-catalog.ts";
 import { type DefaultPrivilege, readDefaultPrivileges } from "../postgres/schema-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { changeDefaultPrivileges } from "../postgres/statements/privileges.ts";
+import { readManagedRoles } from "./managed-roles.ts";
+import type { TemplateBook } from "./template-lookup.ts";
 
 /**
  * Default privileges bind to the role that creates, and a table that a member of an admin role makes belongs to that
@@ -18,8 +18,9 @@ export async function planCreatorChange(
   role: string,
   user: string,
   change: "assigned" | "revoked",
+  book: TemplateBook,
 ): Promise<Plan> {
-  const managed = await readManagedRoles(session);
+  const managed = await readManagedRoles(session, book);
   const affected = await readAffected(session, [...managed.keys()], role, user, change);
   const statements: Statement[] = [];
   const warnings: string[] = [];
@@ -77,6 +78,8 @@ function changesFor(
       const wanted = role.future[objectType] ?? [];
       const privileges = change === "assigned" ? wanted.filter((one) => !has.includes(one)) : has;
       if (privileges.length === 0 || role.name === creator) return [];
+      // Those are for all of the database, where the user may be able to create in another schema still.
+      if (objectType === "large_object" && change === "revoked") return [];
       const action = change === "assigned" ? "grant" : "revoke";
       const creators = [creator];
       const options = {
@@ -91,20 +94,6 @@ function changesFor(
       return [{ creator, statement: changeDefaultPrivileges(options) }];
     }),
   );
-}
-
-/** The schema roles of this database that exist and are marked as managed, by schema. */
-async function readManagedRoles(session: Session): Promise<Map<string, ManagedRole[]>> {
-  const major = Math.floor(session.versionNum / 10_000);
-  const found = new Map<string, ManagedRole[]>();
-  for (const row of await readRolesByComment(session, roleMarkPrefix)) {
-    const mark = parseRoleMark(row.comment);
-    if (mark === undefined || mark.database !== session.target.database || mark.schema === null) continue;
-    const expanded = expandTemplate(standardTemplate, mark.database, mark.schema, major);
-    const role = expanded.find((one) => one.name === row.name);
-    if (role !== undefined) found.set(mark.schema, [...(found.get(mark.schema) ?? []), role]);
-  }
-  return found;
 }
 
 interface Affected {

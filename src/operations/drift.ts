@@ -1,8 +1,7 @@
 import { standardTemplate } from "../domain/builtin-templates.ts";
-import { expandTemplate, type ManagedRole, parseRoleMark, roleMarkPrefix } from "../domain/managed-role.ts";
+import { type ManagedRole, parseRoleMark, roleMarkPrefix } from "../domain/managed-role.ts";
 import { templateChecksum } from "../domain/role-template.ts";
 import type { Target } from "../domain/target.ts";
-import { ServiceError } from "../errors.ts";
 import { readGrantable, readTaking } from "../postgres/authority.ts";
 import { readFingerprint } from "../postgres/fingerprint.ts";
 import { readRolesByComment } from "../postgres/role-catalog.ts";
@@ -13,13 +12,15 @@ import type { Call, Context } from "./context.ts";
 import { databaseError } from "./database-errors.ts";
 import { type DriftKey, findInSync, keepInSync } from "./drift-memory.ts";
 import { compareRegistry } from "./drift-registry.ts";
+import { findBlocked, planUpdates } from "./drift-updates.ts";
 import type { RegistryStatus, RoleRecord } from "./registry.ts";
 import type { RoleFinding } from "./role-finding.ts";
-import { assertOwnRole } from "./role-names.ts";
 import { planRoles } from "./role-plan.ts";
 import { readRenames, withRenames } from "./role-renames.ts";
 import { type RoleState, readRoleStates } from "./role-state.ts";
 import { findSchema } from "./schema-lookup.ts";
+import { findSchemaRoles, type KnownRoles, type NewerTemplate } from "./schema-templates.ts";
+import { createTemplateBook, type TemplateBook } from "./template-lookup.ts";
 
 /** One difference, with the SQL that the admin would run to end it, in order; empty when `detail` says why not. */
 export interface DriftItem extends Pick<RoleFinding, "kind" | "role" | "object" | "detail"> {
@@ -43,8 +44,8 @@ export interface DriftInput {
 }
 
 /**
- * Compares the template, the registry and the catalog, in one schema or in all that the registry or the roles' marks
- * know. Changes nothing: what it tries, it rolls back. One query when nothing changed since it was last found in sync.
+ * Compares templates, the registry and the catalog, in one schema or in all that the registry or the roles' marks know.
+ * Changes nothing: what it tries, it rolls back. One query when nothing changed since it was last found in sync.
  * `not_found` (schema).
  */
 export async function readDrift(
@@ -54,7 +55,8 @@ export async function readDrift(
   { schema, forceFull = false }: DriftInput,
 ): Promise<DriftReport> {
   const registry = await context.registry.read(target);
-  const rest = { templates: templateChecksum(standardTemplate), revision: registry?.revision ?? 0 };
+  const book = createTemplateBook(context);
+  const rest = { templates: await readNewestTemplates(book, registry), revision: registry?.revision ?? 0 };
   const readNow = async (): Promise<DriftKey> => {
     const fingerprint = await readFingerprintOf(context, call, target, registry);
     return { fingerprint, ...rest };
@@ -63,12 +65,26 @@ export async function readDrift(
   const known = forceFull ? undefined : findInSync(context, target, schema, before, registry);
   if (known !== undefined)
     return { schemas: known.schemas, drift: [], warnings: known.warnings, checked: "fingerprint" };
-  const report = await compareAll(context, call, target, schema, registry);
+  const report = await compareAll(context, call, target, schema, { registry, book });
   if (report.drift.length > 0) return report;
   const { schemas, warnings } = report;
   const same = (await readNow()).fingerprint === before.fingerprint;
   if (same) await keepInSync(context, call, target, schema, { ...before, schemas, warnings });
   return report;
+}
+
+/** Which versions roles are compared with: a newer one of a recorded template is drift, whatever the catalog says. */
+async function readNewestTemplates(
+  book: TemplateBook,
+  registry: RegistryStatus | undefined,
+): Promise<string> {
+  const names = new Set([standardTemplate.name, ...(registry?.roles.map((role) => role.template) ?? [])]);
+  const checksums: string[] = [];
+  for (const name of [...names].sort()) {
+    const newest = await book.newest(name);
+    checksums.push(`${name} ${newest === undefined ? "none" : templateChecksum(newest)}`);
+  }
+  return checksums.join("\n");
 }
 
 function readFingerprintOf(
@@ -93,12 +109,13 @@ async function compareAll(
   call: Call,
   target: Target,
   schema: string | undefined,
-  registry: RegistryStatus | undefined,
+  { registry, book }: { readonly registry: RegistryStatus | undefined; readonly book: TemplateBook },
 ): Promise<DriftReport> {
   const decide = async (session: Session): Promise<Decision<DriftReport>> => {
     if (schema !== undefined) await findSchema(session, schema);
-    const schemas = schema === undefined ? await readKnownSchemas(session, registry) : [schema];
-    const found = await readSchemasDrift(session, schemas, registry?.roles ?? []);
+    const known = await readKnownRoles(session, registry);
+    const schemas = schema === undefined ? knownSchemas(known) : [schema];
+    const found = await readSchemasDrift(session, schemas, known, book);
     const warnings = [...new Set(found.warnings)];
     const result: DriftReport = { schemas, drift: distinct(found.drift), warnings, checked: "full" };
     return { statements: [], warnings: [], result };
@@ -111,13 +128,19 @@ function distinct(items: readonly DriftItem[]): DriftItem[] {
   return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
 }
 
-async function readKnownSchemas(session: Session, registry: RegistryStatus | undefined): Promise<string[]> {
-  const known = new Set(registry?.roles.flatMap((role) => role.schema ?? []));
-  for (const row of await readRolesByComment(session, roleMarkPrefix)) {
+async function readKnownRoles(session: Session, registry: RegistryStatus | undefined): Promise<KnownRoles> {
+  const { database } = session.target;
+  const marks = (await readRolesByComment(session, roleMarkPrefix)).flatMap((row) => {
     const mark = parseRoleMark(row.comment);
-    if (mark?.database === session.target.database && mark.schema !== null) known.add(mark.schema);
-  }
-  return [...known].sort();
+    return mark?.database === database ? [{ ...mark, name: row.name }] : [];
+  });
+  const major = Math.floor(session.versionNum / 10_000);
+  return { database, major, records: registry?.roles ?? [], marks };
+}
+
+function knownSchemas({ records, marks }: KnownRoles): string[] {
+  const recorded = records.flatMap((role) => [role.schema ?? [], role.schemas ?? []].flat());
+  return [...new Set([...recorded, ...marks.flatMap((mark) => mark.schema ?? [])])].sort();
 }
 
 type SchemaDrift = Pick<DriftReport, "drift" | "warnings">;
@@ -126,18 +149,22 @@ type SchemaDrift = Pick<DriftReport, "drift" | "warnings">;
 async function readSchemasDrift(
   session: Session,
   schemas: readonly string[],
-  records: readonly RoleRecord[],
+  known: KnownRoles,
+  book: TemplateBook,
 ): Promise<SchemaDrift> {
   const present = await readSchemaRows(session, schemas);
   const gone = schemas.filter((schema) => !present.has(schema)).map(goneSchema);
-  const major = Math.floor(session.versionNum / 10_000);
-  const wanted = new Map(
-    [...present.keys()]
-      .sort()
-      .map((schema) => [schema, expandTemplate(standardTemplate, session.target.database, schema, major)]),
-  );
+  const wanted = new Map<string, readonly ManagedRole[]>();
+  const newer = new Map<string, readonly NewerTemplate[]>();
+  const early: RoleFinding[] = [];
+  for (const schema of [...present.keys()].sort()) {
+    const found = await findSchemaRoles(book, known, schema);
+    wanted.set(schema, found.roles);
+    if (found.newer.length > 0) newer.set(schema, found.newer);
+    early.push(...found.findings);
+  }
   if (wanted.size === 0) return { drift: gone, warnings: [] };
-  const registered = new Map(records.map((record) => [record.name, record]));
+  const registered = new Map(known.records.map((record) => [record.name, record]));
   const all = new Map([...wanted.values()].flat().map((role) => [role.name, role]));
   const renames = await readRenames(session, [...all.values()]);
   return withRenames(session, renames, async () => {
@@ -147,7 +174,8 @@ async function readSchemasDrift(
     const found = [...states.values()].flatMap((state) =>
       compareSchema(state, wanted.get(state.schema) ?? [], registered),
     );
-    const findings = [...renames, ...found];
+    const updates = await planUpdates(session, newer, new Set(registered.keys()));
+    const findings = [...renames, ...early, ...found, ...updates.findings];
     const accepted = new Set(
       findings.filter(
         (one) => one.limitOfInstance === true && registered.get(one.role ?? "")?.status === "degraded",
@@ -156,7 +184,7 @@ async function readSchemasDrift(
     const drift = await describeItems(
       session,
       findings.filter((finding) => !accepted.has(finding)),
-      new Map([...states.values()].flatMap((state) => [...state.authority])),
+      new Map([...[...states.values()].flatMap((state) => [...state.authority]), ...updates.authority]),
       new Set(existing.filter((name) => !grantable.has(name))),
     );
     return { drift: [...gone, ...drift], warnings: [...accepted].map((one) => one.detail) };
@@ -177,23 +205,6 @@ function goneSchema(schema: string): DriftItem {
   const detail =
     "The schema does not exist any more; create it again, or drop its roles. No SQL brings it back.";
   return { kind: "missing", role: null, object: `schema ${schema}`, detail, repair: [] };
-}
-
-/** Roles that `force_update` refuses to touch: another's, and superuser-like ones. */
-function findBlocked(roles: readonly ManagedRole[], state: RoleState): Map<string, RoleFinding> {
-  const blocked = new Map<string, RoleFinding>();
-  for (const role of roles) {
-    const row = state.roles.get(role.name);
-    if (row === undefined) continue;
-    try {
-      assertOwnRole(role, row, { registered: state.registered, force: true });
-    } catch (error) {
-      if (!(error instanceof ServiceError)) throw error;
-      const about = { kind: "changed_definition", role: role.name, object: `role ${role.name}` } as const;
-      blocked.set(role.name, { ...about, detail: error.message, statements: [] });
-    }
-  }
-  return blocked;
 }
 
 /** `foreign`: roles that the admin does not administer; it can repair nothing of theirs. */

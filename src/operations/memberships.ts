@@ -25,6 +25,7 @@ import {
   unsafeAttributes,
 } from "./role-names.ts";
 import { findSchema } from "./schema-lookup.ts";
+import { createTemplateBook, type TemplateBook } from "./template-lookup.ts";
 
 export interface MembershipInput {
   readonly schema: string;
@@ -43,7 +44,12 @@ export interface MembershipResult {
   readonly warnings: readonly string[];
 }
 
-type Plans = (session: Session, role: RoleRow, user: Principal) => Promise<Decision<undefined>>;
+type Plans = (
+  session: Session,
+  role: RoleRow,
+  user: Principal,
+  book: TemplateBook,
+) => Promise<Decision<undefined>>;
 
 /**
  * Makes a user a member of a role. A user who may create in a schema through it gets default privileges there, so
@@ -83,11 +89,12 @@ async function changeMembership(
   const roleName = fullRoleName(target, schema, input.role);
   assertAllowedKind(call, target, schema, roleName);
   const username = parsePrincipalName(context, input.username);
+  const book = createTemplateBook(context);
   const decide: Decide<undefined> = async (session) => {
     await findSchema(session, schema);
     const role = await findGroupRole(session, schema, roleName);
     await assertAllowedEverywhere(call, target, role);
-    return plans(session, role, await findPrincipal(session, context, username));
+    return plans(session, role, await findPrincipal(session, context, username), book);
   };
   const verb = plans === planAssignment ? "assign" : "revoke";
   const summary = `${verb} ${roleName} ${verb === "assign" ? "to" : "from"} ${username.normalized}`;
@@ -133,7 +140,7 @@ async function findGroupRole(session: Session, schema: string, name: string): Pr
   return row;
 }
 
-const planAssignment: Plans = async (session, role, user) => {
+const planAssignment: Plans = async (session, role, user, book) => {
   const rows = await readMemberships(session, { roles: [role.name], members: [user.name] });
   const held = rows.some((row) => row.inherit || session.versionNum < membershipOptionsSince);
   const statements: Statement[] = [];
@@ -151,7 +158,7 @@ const planAssignment: Plans = async (session, role, user) => {
         "(PostgreSQL 15 and earlier).",
     );
   }
-  const coverage = await planCreatorChange(session, role.name, user.name, "assigned");
+  const coverage = await planCreatorChange(session, role.name, user.name, "assigned", book);
   return {
     statements: [...statements, ...coverage.statements],
     warnings: [...warnings, ...coverage.warnings],
@@ -159,12 +166,12 @@ const planAssignment: Plans = async (session, role, user) => {
   };
 };
 
-const planRevocation: Plans = async (session, role, user) => {
+const planRevocation: Plans = async (session, role, user, book) => {
   const rows = await readMemberships(session, { roles: [role.name], members: [user.name] });
   const { statements: revocations, stuck } = await planRowRevocations(session, rows);
   if (stuck.length > 0) throw cannotRevoke(session, stuck);
   const coverage =
-    rows.length === 0 ? emptyPlan : await planCreatorChange(session, role.name, user.name, "revoked");
+    rows.length === 0 ? emptyPlan : await planCreatorChange(session, role.name, user.name, "revoked", book);
   const warnings = rows.length === 0 ? await otherWays(session, role.name, user.name) : [];
   return {
     statements: [...coverage.statements, ...revocations],

@@ -1,23 +1,24 @@
-import { expandTemplate, holdsInSchemas, type ManagedRole } from "../domain/managed-role.ts";
+import { expandTemplate, type ManagedRole } from "../domain/managed-role.ts";
 import { parseSchemaName } from "../domain/names.ts";
 import { previewStatements, type StatementPreview } from "../domain/plan.ts";
 import type { Template } from "../domain/role-template.ts";
 import type { Target } from "../domain/target.ts";
-import { unitedSchemas } from "../domain/united-schemas.ts";
 import { ServiceError } from "../errors.ts";
 import { planTaking, readGrantable, readUngrantable } from "../postgres/authority.ts";
+import { readRoles } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { asAdmin, letGrant } from "../postgres/statements/administrator.ts";
 import { changePrivileges } from "../postgres/statements/privileges.ts";
 import { createManagedRole } from "../postgres/statements/roles.ts";
-import { type Applied, applyDecision, type Decision, planOnly } from "./apply.ts";
+import { applyDecision, type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { withInstanceLock } from "./instance-lock.ts";
 import { readBeforeChange, recordChange, recordFailure } from "./record.ts";
-import type { RegistryStatus, RoleRecord } from "./registry.ts";
+import type { RegistryStatus } from "./registry.ts";
 import type { RoleFinding } from "./role-finding.ts";
 import { type Adoption, assertOwnRole } from "./role-names.ts";
 import { planOfFindings, planRoles } from "./role-plan.ts";
+import { type Initialization, isRecorded, isUsed, roleRecords, supersededRoles } from "./role-records.ts";
 import { readRenames, withRenames } from "./role-renames.ts";
 import { type RoleState, readRoleState } from "./role-state.ts";
 import { findSchema } from "./schema-lookup.ts";
@@ -46,14 +47,6 @@ export interface InitializeResult {
   readonly warnings: readonly string[];
 }
 
-interface Initialization {
-  readonly template: Template;
-  readonly roles: readonly ManagedRole[];
-  readonly existing: ReadonlySet<string>;
-  readonly degraded: ReadonlySet<string>;
-  readonly schemaOwner: string;
-}
-
 /** A later major than any: knows every privilege that a template may name. */
 const anyMajor = 99;
 
@@ -77,6 +70,7 @@ export async function initializeRoles(
   const adoption = {
     registered: new Set(before?.roles.map((role) => role.name)),
     force: input.forceUpdate ?? false,
+    superseded: supersededRoles(before, template, schema),
   };
   const decide = (session: Session): Promise<Decision<Initialization>> =>
     decideRoles(session, schema, template, adoption);
@@ -90,13 +84,14 @@ export async function initializeRoles(
     withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
   );
   const roles = roleRecords(applied, schema, adoption.force ? undefined : before);
-  if (applied.statements.length > 0 || !registered(before, roles)) {
+  const { forgotten } = applied.result;
+  if (applied.statements.length + forgotten.length > 0 || !isRecorded(before, roles)) {
     await recordChange(
       context,
       call,
       target,
       { ...subject, statements: applied.statements, outcomes: applied.outcomes, before },
-      { upsertRoles: roles },
+      { upsertRoles: roles, ...(forgotten.length > 0 ? { removeRoles: forgotten } : {}) },
     );
   }
   return describe(context, target, applied);
@@ -124,7 +119,7 @@ async function decideRoles(
   session: Session,
   schema: string,
   template: Template,
-  adoption: Adoption,
+  adoption: Adoption & Superseding,
 ): Promise<Decision<Initialization>> {
   await findSchema(session, schema);
   const major = Math.floor(session.versionNum / 10_000);
@@ -135,14 +130,8 @@ async function decideRoles(
   return withRenames(session, renames, () => decideSettled(session, wanted, adoption));
 }
 
-/** Whether roles of that version are recorded in a schema. */
-function isUsed(before: RegistryStatus | undefined, { name, version }: Template, schema: string): boolean {
-  return (before?.roles ?? []).some(
-    (role) =>
-      role.template === name &&
-      role.version === version &&
-      (role.schema === schema || role.schemas?.includes(schema) === true),
-  );
+interface Superseding {
+  readonly superseded: readonly string[];
 }
 
 interface Wanted {
@@ -164,7 +153,7 @@ function assertRenameable(renames: readonly RoleFinding[], force: boolean): void
 async function decideSettled(
   session: Session,
   { schema, template, roles, renames }: Wanted,
-  adoption: Adoption,
+  adoption: Adoption & Superseding,
 ): Promise<Decision<Initialization>> {
   const state = await readRoleState(session, schema, roles, adoption.registered);
   for (const role of roles) {
@@ -172,6 +161,7 @@ async function decideSettled(
     if (row !== undefined) assertOwnRole(role, row, adoption);
   }
   const existing = new Set(state.roles.keys());
+  const forgotten = adoption.force ? await findGone(session, adoption.superseded) : [];
   if (adoption.force) await assertAdministered(session, [...existing]);
   const acting = (role: ManagedRole): boolean => adoption.force || !existing.has(role.name);
   await assertSchemaReachable(session, state, roles.filter(acting));
@@ -188,8 +178,14 @@ async function decideSettled(
   return {
     statements: [...plan.preparation, ...taken.take, ...plan.statements, ...taken.giveBack],
     warnings,
-    result: { template, roles, existing, degraded: plan.degraded, schemaOwner: state.schemaOwner },
+    result: { template, roles, existing, forgotten, degraded: plan.degraded, schemaOwner: state.schemaOwner },
   };
+}
+
+async function findGone(session: Session, names: readonly string[]): Promise<string[]> {
+  if (names.length === 0) return [];
+  const present = await readRoles(session, names);
+  return names.filter((name) => !present.has(name));
 }
 
 /** A role that the admin does not administer cannot be brought to any definition: say so before touching anything. */
@@ -270,52 +266,4 @@ function describe(context: Context, target: Target, decision: Decision<Initializ
     documentId: context.registry.documentId(target),
     warnings: decision.warnings,
   };
-}
-
-/**
- * `kept`: what is recorded of roles that were left alone stays, with the version that made them; only an update that was
- * asked for accepts a new owner of the schema.
- */
-function roleRecords(
-  applied: Applied<Initialization>,
-  schema: string,
-  kept: RegistryStatus | undefined,
-): RoleRecord[] {
-  const { roles, existing, degraded, schemaOwner } = applied.result;
-  const known = new Map(kept?.roles.map((role) => [role.name, role]));
-  const failed = new Set(applied.failedOptional.map(({ statement }) => statement.role));
-  return roles.map((role) => {
-    const record = known.get(role.name);
-    const schemas = role.scope === "database" && holdsInSchemas(role) ? { schemas: [schema] } : {};
-    if (record?.template === role.template && existing.has(role.name))
-      return unitedSchemas({ ...record, ...schemas }, record);
-    return {
-      name: role.name,
-      kind: role.kind,
-      scope: role.scope,
-      schema: role.schema,
-      template: role.template,
-      version: role.version,
-      checksum: role.checksum,
-      status: degraded.has(role.name) || failed.has(role.name) ? "degraded" : "active",
-      inherits: role.inherits,
-      nativeRoles: role.nativeRoles,
-      ...schemas,
-      ...(role.scope === "schema" ? { schemaOwner: record?.schemaOwner ?? schemaOwner } : {}),
-    };
-  });
-}
-
-/** Whether the registry already says all this: it may lack it when it failed after an earlier commit. */
-function registered(before: RegistryStatus | undefined, roles: readonly RoleRecord[]): boolean {
-  const known = new Map(before?.roles.map((role) => [role.name, role]));
-  return roles.every((role) => {
-    const record = known.get(role.name);
-    return (
-      record?.checksum === role.checksum &&
-      record.version === role.version &&
-      record.schemaOwner === role.schemaOwner &&
-      (role.schemas ?? []).every((one) => record.schemas?.includes(one) === true)
-    );
-  });
 }

@@ -83,3 +83,25 @@ function findBuiltin(name: string, version?: string): Template | undefined {
     .sort((one, other) => compareVersions(other.version, one.version));
   return version === undefined ? versions[0] : versions.find((one) => one.version === version);
 }
+
+/** Templates as one call needs them: each is read once. */
+export interface TemplateBook {
+  /** A version's definition, retired or not; undefined when nobody knows it (any more). */
+  definition(name: string, version: string): Promise<Template | undefined>;
+  /** The newest version that may be used; undefined when there is none. */
+  newest(name: string): Promise<Template | undefined>;
+}
+
+export function createTemplateBook(context: Context): TemplateBook {
+  const read = new Map<string, Promise<Template | undefined>>();
+  const once = (key: string, find: () => Promise<Template | undefined>) => {
+    const found = read.get(key) ?? find();
+    read.set(key, found);
+    return found;
+  };
+  return {
+    definition: (name, version) =>
+      once(JSON.stringify([name, version]), () => readDefinition(context, name, version)),
+    newest: (name) => once(name, () => readNewest(context, name)),
+  };
+}

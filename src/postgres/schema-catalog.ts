@@ -27,6 +27,21 @@ export async function readSchemaRows(
   return new Map(rows.map((row) => [row.name, row]));
 }
 
+/** The schemas on which roles hold something that was granted to themselves, by role. */
+export async function readGrantedSchemas(
+  session: Session,
+  roles: readonly string[],
+): Promise<Map<string, string[]>> {
+  const { rows } = await session.query<{ role: string; schemas: string[] }>(
+    `SELECT r.rolname::text AS role, array_agg(DISTINCT n.nspname::text) AS schemas
+       FROM pg_namespace n CROSS JOIN aclexplode(n.nspacl) a JOIN pg_roles r ON r.oid = a.grantee
+      WHERE r.rolname::text = ANY ($1::text[])
+      GROUP BY 1`,
+    [roles],
+  );
+  return new Map(rows.map((row) => [row.role, row.schemas]));
+}
+
 /** Objects of one type on which one role lacks the same privileges, or holds the same ones beyond its definition. */
 export interface PrivilegeGap {
   /** null for what is in no schema: the database itself, and large objects. */

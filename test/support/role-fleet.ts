@@ -7,6 +7,7 @@ import type { Call, Context } from "../../src/operations/context.ts";
 import type { ClosablePools } from "../../src/postgres/pools.ts";
 import type { Pools } from "../../src/postgres/session.ts";
 import { createMemoryRegistry, type MemoryRegistry } from "./memory-registry.ts";
+import { createMemoryTemplates, type MemoryTemplates } from "./memory-templates.ts";
 import { createTestPools, testTarget } from "./pools.ts";
 import { startServers, withClient } from "./postgres.ts";
 
@@ -17,6 +18,7 @@ export type Mode = "permissive" | "strict";
 export interface RoleFleet {
   readonly context: Context;
   readonly registry: MemoryRegistry;
+  readonly templates: MemoryTemplates;
   /** The context of another process on the same servers: pools and queues of its own, the same registry. */
   otherProcess(): Context;
   call(operation?: string): Call;
@@ -35,6 +37,7 @@ export async function startRoleFleet(mode: Mode, wanted: readonly Major[] = majo
   const servers = new Map(started.map((server) => [`pg${server.major}`, server]));
   const allPools: ClosablePools[] = [];
   const registry = createMemoryRegistry();
+  const templates = createMemoryTemplates();
   const find = (name: string): PostgresServer => {
     const found = servers.get(name);
     if (found === undefined) throw new Error(`${name} was not started`);
@@ -44,6 +47,7 @@ export async function startRoleFleet(mode: Mode, wanted: readonly Major[] = majo
   const contextOn = (pools: Pools): Context => ({
     pools,
     registry,
+    templates,
     settings: { adminUser: "postgres", validateIamUsers: true, healthCheckTimeoutMs: 5_000 },
   });
   const otherProcess = (): Context => {
@@ -55,6 +59,7 @@ export async function startRoleFleet(mode: Mode, wanted: readonly Major[] = majo
     context: otherProcess(),
     otherProcess,
     registry,
+    templates,
     call: (operation = "test") => ({
       operation,
       actor: "tester@example.com",
