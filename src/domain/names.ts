@@ -11,6 +11,11 @@ export const maxIdentifierBytes = 63;
 // without a partner: none has a place in a name that people read in logs, plans and grants.
 const unreadable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
 
+/** Whether a text holds what people who read it cannot see, or see in another order. */
+export function hasUnreadable(text: string): boolean {
+  return unreadable.test(text);
+}
+
 /** What is wrong with an identifier, in words that also say how to mend it; undefined when nothing is. */
 export function identifierFault(value: string): string | undefined {
   if (value.trim() === "") return "must not be empty or only white space";

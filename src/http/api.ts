@@ -9,6 +9,7 @@ import type { Caller } from "./caller.ts";
 import type { ApiDocument, ApiOperation } from "./document.ts";
 import { type OperationPermission, type Permission, readPermissions } from "./permissions.ts";
 import { parsePlace } from "./place.ts";
+import { assertQueryKeys, assertReadable } from "./readable.ts";
 import { type ApiRequest, allowedMethods, rememberRoutes } from "./routing.ts";
 import type { Handlers, OperationId } from "./typed.ts";
 import { validationError } from "./validation-faults.ts";
@@ -76,7 +77,10 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     find: (method, path) => api.router.matchOperation({ method, path, headers: {} }),
     isOpen: (operationId) => open.has(operationId),
     permissionOf: (operationId) => permissions.get(operationId),
-    handle: (request, exchange) => api.handleRequest(request, exchange),
+    async handle(request, exchange) {
+      if (request.query !== "") assertQueryKeys(request.query);
+      return api.handleRequest(request, exchange);
+    },
     async refuse(request) {
       await api.handleRequest(request);
       throw new Error(`${request.method} ${request.path} has an operation after all`);
@@ -145,6 +149,7 @@ function registerHandlers(
     const enveloped = isEnveloped(operation);
     api.register(id, async ({ request }: Context, exchange: Exchange): Promise<Outcome> => {
       const input: unknown = operation.requestBody === undefined ? request.query : request.requestBody;
+      assertReadable(input);
       const place = parsePlace(input);
       exchange.place = place;
       const target = isTarget(place) ? place : undefined;

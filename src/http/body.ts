@@ -105,7 +105,37 @@ function parseJsonObject(bytes: Buffer): object {
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw invalidBody("must be a JSON object");
+  if (countColons(text) !== countMembers(value)) throw invalidBody("has the same key twice in one object");
   return value;
+}
+
+/** The members of all objects of a text that is valid JSON: each has one colon outside its strings. */
+function countColons(text: string): number {
+  let colons = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === 0x3a) colons += 1;
+    else if (code === 0x22) {
+      // To the end of the string.
+      for (at += 1; text.charCodeAt(at) !== 0x22; at += 1) if (text.charCodeAt(at) === 0x5c) at += 1;
+    }
+  }
+  return colons;
+}
+
+/** What the parser kept of them: of a key that is there twice, the last one. */
+function countMembers(value: object): number {
+  let members = 0;
+  const open = [value];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const isList = Array.isArray(next);
+    for (const key in next) {
+      if (!isList) members += 1;
+      const item = (next as Record<string, unknown>)[key];
+      if (typeof item === "object" && item !== null) open.push(item);
+    }
+  }
+  return members;
 }
 
 function invalidBody(detail: string): ServiceError {
