@@ -130,10 +130,7 @@ test("the name of an unknown field is shown short and readable", async () => {
 
 test("a key __proto__ is an unknown field and changes nothing", async () => {
   const own = JSON.stringify(demoTarget).slice(1);
-  const response = await post(
-    "/database/schemas",
-    `{"__proto__":{"dry_run":true},${own}`,
-  );
+  const response = await post("/database/schemas", `{"__proto__":{"dry_run":true},${own}`);
   assertProblem(response, 400, "validation_error");
   assert.deepEqual(response.body.errors, [{ pointer: "/__proto__", detail: "is not a known field" }]);
   assert.equal(Reflect.get({}, "dry_run"), undefined);
