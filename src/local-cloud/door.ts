@@ -2,6 +2,7 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { fatalResponse, readOpening } from "./door-startup.ts";
+import { resetSocket } from "./reset-socket.ts";
 
 /** How a client proved itself before it came to the door. */
 export type Login = { readonly kind: "password" } | { readonly kind: "iam"; readonly user: string };
@@ -134,7 +135,6 @@ function resetAll(streams: Set<Duplex>): number {
 
 /** A TCP reset where there is one to be had: a TLS socket can only be closed. */
 function reset(stream: Duplex): void {
-  if (stream instanceof Socket && !(stream instanceof TLSSocket) && !stream.destroyed)
-    stream.resetAndDestroy();
+  if (stream instanceof Socket && !(stream instanceof TLSSocket)) resetSocket(stream);
   else stream.destroy();
 }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { resetSocket } from "./reset-socket.ts";
 
 export interface HttpRequest {
   readonly method: string;
@@ -77,7 +78,7 @@ async function serve(
     url: new URL(message.url ?? "/", "http://127.0.0.1"),
     headers: message.headers,
     readBody: () => readBody(message),
-    reset: () => message.socket.resetAndDestroy(),
+    reset: () => resetSocket(message.socket),
   });
   const isText = typeof body === "string";
   const text = body === undefined ? "" : isText ? body : JSON.stringify(body, null, 2);

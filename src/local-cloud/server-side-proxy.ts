@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { type CertificateAuthority, iamLoginAttribute } from "./certificates.ts";
 import type { Login } from "./door.ts";
+import { resetSocket } from "./reset-socket.ts";
 
 export interface ServerSideProxyOptions {
   /** The common name of the server's certificate: `PROJECT:INSTANCE`. */
@@ -53,7 +54,7 @@ export async function startServerSideProxy(options: ServerSideProxyOptions): Pro
   });
   tls.on("secureConnection", (socket) => {
     if (socket.authorized) accept(socket, readLogin(socket));
-    else live.get(clientOf(socket))?.resetAndDestroy();
+    else resetSocket(live.get(clientOf(socket)));
   });
   tls.on("tlsClientError", (_error, socket) => socket.destroy());
 
@@ -63,7 +64,7 @@ export async function startServerSideProxy(options: ServerSideProxyOptions): Pro
     socket.on("close", () => live.delete(client));
     socket.on("error", () => socket.destroy());
     socket.setNoDelay(true);
-    if (behaviour === "resetting") socket.resetAndDestroy();
+    if (behaviour === "resetting") resetSocket(socket);
     else if (behaviour === "ok") tls.emit("connection", socket);
   });
   const address = await listenOnOwnAddress(listener, port);
@@ -78,7 +79,7 @@ export async function startServerSideProxy(options: ServerSideProxyOptions): Pro
       if (next !== "refusing" && previous === "refusing") await listen(listener, address, port);
     },
     dropConnections() {
-      for (const socket of live.values()) socket.resetAndDestroy();
+      for (const socket of live.values()) resetSocket(socket);
     },
     async stop() {
       const closed = listener.listening

@@ -76,10 +76,14 @@ async function withDeadline(client: pg.Client, timeoutMs: number, options: Conne
   };
   const cancel = clock.after(timeoutMs, cut);
   signal.addEventListener("abort", cut, { once: true });
-  const ignore = () => {};
-  client.on("error", ignore);
+  // The server may end the session in the very write that says it is ready.
+  let ended: Error | undefined;
+  client.on("error", (error) => {
+    ended ??= error;
+  });
   try {
     await client.connect();
+    if (ended !== undefined) throw ended;
   } catch (error) {
     client.connection.stream.destroy();
     throw timedOut ? new ConnectTimeout(`no connection within ${timeoutMs} ms`, { cause: error }) : error;

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { after, afterEach, before, describe, it } from "node:test";
 import { ServiceError } from "../../src/errors.ts";
 import { type PostgresServer, startPostgresServer } from "../../src/local-cloud/postgres-server.ts";
@@ -6,9 +8,10 @@ import type { AdminPasswords, InstanceAccess } from "../../src/postgres/instance
 import type { PoolSettings } from "../../src/postgres/pool-settings.ts";
 import type { ClosablePools } from "../../src/postgres/pools.ts";
 import type { Session } from "../../src/postgres/session.ts";
-import { createTestPools, directAccess, type TestServer, testTarget } from "../support/pools.ts";
+import { createTestPools, directAccess, streamTo, type TestServer, testTarget } from "../support/pools.ts";
 import { type Relay, startRelay } from "../support/relay.ts";
 import { until } from "../support/until.ts";
+import { int32, message } from "../support/wire.ts";
 
 const borrower = { operation: "test" };
 const target = testTarget("pg17", "postgres");
@@ -89,7 +92,50 @@ function cachingPasswords(stored: () => string) {
   return { counts, passwords };
 }
 
+/** Lets everybody in, and ends the session in the very write that says so. */
+async function startFickleServer() {
+  const sockets: Socket[] = [];
+  const listener = createServer((socket) => {
+    sockets.push(socket);
+    socket.on("error", () => {});
+    socket.once("data", () => {
+      const fields = ["SFATAL", "VFATAL", "C57P01", "Mterminating connection", Buffer.from([0])];
+      socket.write(
+        Buffer.concat([message("R", int32(0)), message("Z", Buffer.from("I")), message("E", ...fields)]),
+      );
+    });
+  });
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const { port } = listener.address() as AddressInfo;
+  const close = (): void => {
+    listener.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { port, sessions: () => sockets.length, close };
+}
+
 describe("a session that the server ends", () => {
+  it("in the moment in which it began was never there: another is opened", async () => {
+    const fickle = await startFickleServer();
+    const direct = directAccess({ pg17: server });
+    let opened = 0;
+    const access: InstanceAccess = {
+      ...direct,
+      async openStream(instance, options) {
+        opened += 1;
+        return opened === 1 ? () => streamTo("127.0.0.1", fickle.port) : direct.openStream(instance, options);
+      },
+    };
+    pools = createTestPools({ pg17: server }, { access });
+    try {
+      assert.ok((await lend(pidOf)) > 0);
+      assert.deepEqual([fickle.sessions(), opened], [1, 2]);
+    } finally {
+      fickle.close();
+    }
+  });
+
   it("while it is idle is survived, and replaced for the next borrower", async () => {
     open();
     const pid = await lend(pidOf);

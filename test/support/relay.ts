@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
+import { resetSocket } from "../../src/local-cloud/reset-socket.ts";
 
 /** A relay in front of a server, through which a network can fail. */
 export interface Relay {
@@ -28,19 +29,13 @@ export async function startRelay(port: number): Promise<Relay> {
     return socket;
   }
 
-  /** A reset in the middle of a polite end leaves a handle that Node waits for at its exit, for ever. */
-  function cut(socket: Socket): void {
-    if (socket.writableEnded) socket.destroy();
-    else socket.resetAndDestroy();
-  }
-
   const muted = new WeakSet<Socket>();
 
   const server = createServer((client) => {
     accepted += 1;
     keep(client);
     if (mode === "refuse") {
-      cut(client);
+      resetSocket(client);
       return;
     }
     const upstream = keep(connect(port, "127.0.0.1"));
@@ -69,7 +64,7 @@ export async function startRelay(port: number): Promise<Relay> {
       for (const socket of sockets) muted.add(socket);
     },
     reset() {
-      for (const socket of sockets) cut(socket);
+      for (const socket of sockets) resetSocket(socket);
     },
     async close() {
       for (const socket of sockets) socket.destroy();
