@@ -10,7 +10,9 @@ import { measureFirstRequest } from "./sections/first-request.ts";
 import { measureFleet } from "./sections/fleet.ts";
 import { measureMemory } from "./sections/memory.ts";
 import type { Section } from "./sections/section.ts";
+import { measureSoak } from "./sections/soak.ts";
 import { measureOperations, measureThroughput } from "./sections/throughput.ts";
+import { measureWithTools } from "./sections/tools.ts";
 
 const sections: Readonly<Record<string, Section>> = {
   throughput: measureThroughput,
@@ -20,10 +22,12 @@ const sections: Readonly<Record<string, Section>> = {
   memory: measureMemory,
   first: measureFirstRequest,
   fleet: measureFleet,
+  soak: measureSoak,
+  tools: measureWithTools,
 };
 
-/** Too long for a quick run; `--only fleet --quick` runs a short one. */
-const notQuick: readonly string[] = ["fleet"];
+/** Too long, or of too little weight, for a quick run; `--only fleet --quick` runs a short one. */
+const notQuick: readonly string[] = ["fleet", "soak", "tools"];
 
 const options = parseOptions(process.argv.slice(2));
 const startedAt = performance.now();
