@@ -409,12 +409,13 @@ export interface paths {
         readonly put?: never;
         /**
          * Compare roles with their template
-         * @description Compares the template `standard`, the registry and the live catalog, and changes nothing. Without `schema_name` it
-         *     looks at every schema of the database that the registry or the roles' own marks know. `repair` is the SQL that the
+         * @description Compares templates, the registry and the live catalog, and changes nothing: each role with the version of its
+         *     template that made it. A newer version that may be used is a difference too, of kind `changed_definition`, whose
+         *     `repair` applies it. Of a schema of which nothing is known, the template `standard` is compared. Without
+         *     `schema_name` it looks at every schema of the database that the registry or the roles' own marks know. `repair` is the SQL that the
          *     admin would run to end a difference; run in order, all of it is what `/roles/initialize` with `force_update` runs.
          *     It is empty for what the admin cannot repair, or what only the registry has wrong: then `detail` says why. Not
-         *     compared: privileges of the database-wide roles beyond their definition, column privileges, grant options, and
-         *     who is a member of the roles. A database that was in sync is not compared again as long as a fingerprint of its
+         *     compared: privileges on the database beyond the definition, grant options, and who is a member of the roles. A database that was in sync is not compared again as long as a fingerprint of its
          *     catalog, read by one query, is the same: see `checked` and `force_full`.
          */
         readonly post: operations["readDrift"];

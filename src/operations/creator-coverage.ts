@@ -6,6 +6,7 @@ import { type DefaultPrivilege, readDefaultPrivileges } from "../postgres/schema
 import type { Session } from "../postgres/session.ts";
 import { changeDefaultPrivileges } from "../postgres/statements/privileges.ts";
 import { readManagedRoles } from "./managed-roles.ts";
+import type { RoleFinding } from "./role-finding.ts";
 import type { TemplateBook } from "./template-lookup.ts";
 
 /**
@@ -53,6 +54,31 @@ export async function planCreatorChange(
     }
   }
   return statements.length + warnings.length === 0 ? emptyPlan : { statements, warnings };
+}
+
+/**
+ * What the roles of other templates in a schema lack on what new managed roles will create there: those roles' own
+ * template does not speak of them.
+ */
+export async function planNewCreators(
+  session: Session,
+  schema: string,
+  creators: readonly string[],
+  others: readonly ManagedRole[],
+): Promise<RoleFinding[]> {
+  if (creators.length === 0 || others.length === 0) return [];
+  const names = others.map((role) => role.name);
+  const defaults = await readDefaultPrivileges(session, [schema], names);
+  return creators.flatMap((creator) =>
+    changesFor(session, schema, creator, others, defaults, "assigned").map(({ statement }) => ({
+      kind: "uncovered_creator",
+      role: statement.role ?? null,
+      object: `future objects of ${creator} in schema ${schema}`,
+      detail: `${statement.role} would lack privileges on them`,
+      actsFor: [creator],
+      statements: [statement],
+    })),
+  );
 }
 
 interface CreatorStatement {

@@ -12,7 +12,9 @@ import { changePrivileges } from "../postgres/statements/privileges.ts";
 import { createManagedRole } from "../postgres/statements/roles.ts";
 import { applyDecision, type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
+import { planNewCreators } from "./creator-coverage.ts";
 import { withInstanceLock } from "./instance-lock.ts";
+import { readManagedRoles } from "./managed-roles.ts";
 import { readBeforeChange, recordChange, recordFailure } from "./record.ts";
 import type { RegistryStatus } from "./registry.ts";
 import type { RoleFinding } from "./role-finding.ts";
@@ -22,7 +24,7 @@ import { type Initialization, isRecorded, isUsed, roleRecords, supersededRoles }
 import { readRenames, withRenames } from "./role-renames.ts";
 import { type RoleState, readRoleState } from "./role-state.ts";
 import { findSchema } from "./schema-lookup.ts";
-import { findTemplate, retiredTemplate } from "./template-lookup.ts";
+import { createTemplateBook, findTemplate, retiredTemplate, type TemplateBook } from "./template-lookup.ts";
 
 export interface InitializeInput {
   readonly schema: string;
@@ -72,8 +74,9 @@ export async function initializeRoles(
     force: input.forceUpdate ?? false,
     superseded: supersededRoles(before, template, schema),
   };
+  const book = createTemplateBook(context);
   const decide = (session: Session): Promise<Decision<Initialization>> =>
-    decideRoles(session, schema, template, adoption);
+    decideRoles(session, { schema, template, book }, adoption);
   if (input.dryRun) {
     const decision = await planOnly(context, call, target, decide);
     return { ...describe(context, target, decision), plan: previewStatements(decision.statements) };
@@ -117,8 +120,7 @@ export async function findRecordedRegions(
 
 async function decideRoles(
   session: Session,
-  schema: string,
-  template: Template,
+  { schema, template, book }: Pick<Wanted, "schema" | "template" | "book">,
   adoption: Adoption & Superseding,
 ): Promise<Decision<Initialization>> {
   await findSchema(session, schema);
@@ -126,7 +128,7 @@ async function decideRoles(
   const roles = expandTemplate(template, session.target.database, schema, major);
   const renames = await readRenames(session, roles);
   assertRenameable(renames, adoption.force);
-  const wanted = { schema, template, roles, renames };
+  const wanted = { schema, template, book, roles, renames };
   return withRenames(session, renames, () => decideSettled(session, wanted, adoption));
 }
 
@@ -137,6 +139,7 @@ interface Superseding {
 interface Wanted {
   readonly schema: string;
   readonly template: Template;
+  readonly book: TemplateBook;
   readonly roles: readonly ManagedRole[];
   readonly renames: readonly RoleFinding[];
 }
@@ -152,7 +155,7 @@ function assertRenameable(renames: readonly RoleFinding[], force: boolean): void
 
 async function decideSettled(
   session: Session,
-  { schema, template, roles, renames }: Wanted,
+  { schema, template, book, roles, renames }: Wanted,
   adoption: Adoption & Superseding,
 ): Promise<Decision<Initialization>> {
   const state = await readRoleState(session, schema, roles, adoption.registered);
@@ -165,7 +168,10 @@ async function decideSettled(
   if (adoption.force) await assertAdministered(session, [...existing]);
   const acting = (role: ManagedRole): boolean => adoption.force || !existing.has(role.name);
   await assertSchemaReachable(session, state, roles.filter(acting));
-  const plan = planOfFindings([...renames, ...planRoles(state, roles, acting).findings]);
+  const planned = planRoles(state, roles, acting).findings;
+  const creators = roles.filter((role) => acting(role) && role.privileges.schema?.includes("CREATE"));
+  const coverage = await coverOthers(session, book, { schema, roles, creators });
+  const plan = planOfFindings([...renames, ...planned, ...coverage]);
   const taken = await planTaking(session, plan.actsFor, state.authority);
   const warnings = [...plan.warnings];
   if (!adoption.force && existing.size > 0)
@@ -180,6 +186,28 @@ async function decideSettled(
     warnings,
     result: { template, roles, existing, forgotten, degraded: plan.degraded, schemaOwner: state.schemaOwner },
   };
+}
+
+/** Managed roles of other templates are to have their privileges on what new creators make. */
+async function coverOthers(
+  session: Session,
+  book: TemplateBook,
+  {
+    schema,
+    roles,
+    creators,
+  }: Pick<Wanted, "schema" | "roles"> & { readonly creators: readonly ManagedRole[] },
+): Promise<RoleFinding[]> {
+  if (creators.length === 0) return [];
+  const own = new Set(roles.map((role) => role.name));
+  const managed = (await readManagedRoles(session, book)).get(schema) ?? [];
+  const others = managed.filter((role) => !own.has(role.name));
+  return planNewCreators(
+    session,
+    schema,
+    creators.map((role) => role.name),
+    others,
+  );
 }
 
 async function findGone(session: Session, names: readonly string[]): Promise<string[]> {
