@@ -27,6 +27,7 @@ export type Resource =
   | "secret"
   | "object"
   | "template"
+  | "operation"
   | "path";
 
 /** One fault of an input: where (an RFC 6901 JSON pointer such as `/schema_name`) and what to do about it. */

@@ -26,10 +26,14 @@ export interface CleanupCounts {
   readonly objectsDropped: number;
 }
 
+export type Heir = { readonly role: string } | "schema_owner";
+
 export interface CleanupScope {
   readonly user: string;
   /** Only what lies in this schema of the target's database. */
   readonly schema?: string;
+  /** Who gets what the user owns: a role, or the owner of the schema that it lies in; the admin when missing. */
+  readonly heir?: Heir;
   /** Whether memberships and shared objects, which belong to the instance, are dealt with here: once, in the first database. */
   readonly instanceToo: boolean;
 }
@@ -39,6 +43,8 @@ interface Present {
   readonly granted: readonly Holding[];
   readonly defaults: readonly DefaultAclEntry[];
   readonly authority: ReadonlyMap<string, Authority>;
+  /** For giving things to a role, which takes SET on it. */
+  readonly giving: ReadonlyMap<string, Authority>;
 }
 
 /** What frees a user of everything that it owns and holds in one database. */
@@ -47,6 +53,7 @@ export async function decideCleanup(session: Session, scope: CleanupScope): Prom
   const memberships = await planMemberships(session, scope);
   const { reachable, warnings } = leaveUnreachable(session, scope, present);
   assertActsFor(session, scope, reachable);
+  assertHeir(session, scope, reachable);
   const statements = await planStatements(session, scope, reachable, warnings.length > 0);
   return {
     statements: [...memberships.statements, ...statements],
@@ -79,7 +86,19 @@ async function readPresent(session: Session, scope: CleanupScope): Promise<Prese
     granted: objects.filter((one) => one.kind !== "owner"),
     defaults,
     authority: await readAuthority(session, actors),
+    giving: await readGiving(session, scope, objects),
   };
+}
+
+async function readGiving(
+  session: Session,
+  { heir }: CleanupScope,
+  objects: readonly Holding[],
+): Promise<ReadonlyMap<string, Authority>> {
+  if (heir === undefined) return new Map();
+  const owned = objects.filter((one) => one.kind === "owner");
+  const heirs = heir === "schema_owner" ? owned.map((one) => one.schemaOwner ?? "") : [heir.role];
+  return readAuthority(session, heirs, { toOwn: true });
 }
 
 /** Grants on objects of a superuser, or of a role for which the admin may not act, stay: they are named. */
@@ -134,7 +153,17 @@ function byAdministrator(session: Session, scope: CleanupScope, present: Present
   const own = present.defaults.filter((entry) => entry.creator === scope.user);
   const defaults = own.map((entry) => revokeDefaults(database, entry));
   const ends = all ? [dropOwned(database, scope.user)] : defaults;
-  return [...planTransfer(session, scope, present.owned), ...ends].map((statement) => statement.preview);
+  return [...planTransfer(session, scope, present), ...ends].map((statement) => statement.preview);
+}
+
+/** A named heir that cannot be given anything is a refusal, before anything is touched. */
+function assertHeir(session: Session, { heir }: CleanupScope, present: Present): void {
+  if (typeof heir !== "object" || present.owned.length === 0) return;
+  if ((present.giving.get(heir.role) ?? "refused") !== "refused" || heir.role === session.user) return;
+  const because = `${session.user} may not act for ${heir.role} on this instance`;
+  throw new ServiceError("conflict", `What the user owns cannot be handed over: ${because}.`, {
+    details: { because, new_owner: heir.role },
+  });
 }
 
 async function planStatements(
@@ -154,15 +183,35 @@ async function planStatements(
           ...granted.flatMap((one) => revokeAll(database, one, scope.user) ?? []),
           ...defaults.map((entry) => revokeDefaults(database, entry)),
         ];
-  const taken = await planTaking(session, rightsNeeded(session, scope, present), authority);
-  return [...taken.take, ...planTransfer(session, scope, owned), ...ends, ...taken.giveBack];
+  const heirs = [...present.giving].filter(([, held]) => held !== "refused").map(([name]) => name);
+  const rights = new Map([...authority, ...present.giving]);
+  const needed = [...rightsNeeded(session, scope, present), ...(owned.length === 0 ? [] : heirs)];
+  const taken = await planTaking(session, needed.filter((name) => name !== session.user), rights);
+  return [...taken.take, ...planTransfer(session, scope, present), ...ends, ...taken.giveBack];
 }
 
-function planTransfer(session: Session, scope: CleanupScope, owned: readonly Holding[]): Statement[] {
+function planTransfer(session: Session, scope: CleanupScope, present: Present): Statement[] {
   const { target, user: admin } = session;
+  const { owned } = present;
   if (owned.length === 0) return [];
-  if (scope.schema === undefined) return [reassignOwned(target.database, scope.user, admin)];
-  return owned.filter((one) => !one.follows).map((one) => changeOwner(target.database, one, admin));
+  if (scope.heir === "schema_owner" && scope.schema === undefined) return planInheritance(session, scope, present);
+  const heir = typeof scope.heir === "object" ? scope.heir.role : admin;
+  if (scope.schema === undefined) return [reassignOwned(target.database, scope.user, heir)];
+  return owned.filter((one) => !one.follows).map((one) => changeOwner(target.database, one, heir));
+}
+
+/** What lies in a schema goes to its owner, all else to the admin; so does what the schema's owner cannot be given. */
+function planInheritance(session: Session, scope: CleanupScope, present: Present): Statement[] {
+  const { database } = session.target;
+  const heirOf = (one: Holding): string => {
+    const { schemaOwner } = one;
+    const fits = schemaOwner !== null && schemaOwner !== scope.user && !schemaOwner.startsWith("pg_");
+    return fits && (present.giving.get(schemaOwner) ?? "refused") !== "refused" ? schemaOwner : session.user;
+  };
+  const apart = present.owned.filter((one) => one.follows || heirOf(one) !== session.user);
+  const statements = apart.filter((one) => !one.follows).map((one) => changeOwner(database, one, heirOf(one)));
+  const rest = present.owned.length > apart.length;
+  return rest ? [...statements, reassignOwned(database, scope.user, session.user)] : statements;
 }
 
 /**

@@ -12,7 +12,8 @@ import type { TemplateBook } from "./template-lookup.ts";
 /**
  * Default privileges bind to the role that creates, and a table that a member of an admin role makes belongs to that
  * member. So whoever becomes able to create in a managed schema needs default privileges there, and whoever ceases
- * to be able needs none (they would keep the user from being deleted).
+ * to be able needs none (they would keep the user from being deleted). A user that does not exist yet is taken for one
+ * that the same plan creates.
  */
 export async function planCreatorChange(
   session: Session,
@@ -142,10 +143,11 @@ async function readAffected(
   if (schemas.length === 0) return [];
   const { rows } = await session.query<{ schema: string; creators: string[] }>(
     `WITH heirs AS (
-       SELECT h.oid, h.rolname FROM pg_roles h
+       SELECT h.rolname::text AS name FROM pg_roles h
         WHERE pg_has_role(h.oid, (SELECT u.oid FROM pg_roles u WHERE u.rolname::text = $3::text), 'USAGE')
-          AND NOT h.rolsuper AND h.rolname <> current_user)
-     SELECT n.nspname::text AS schema, array_agg(h.rolname::text ORDER BY h.rolname) AS creators
+          AND NOT h.rolsuper AND h.rolname <> current_user
+       UNION SELECT $3::text WHERE NOT EXISTS (SELECT FROM pg_roles u WHERE u.rolname::text = $3::text))
+     SELECT n.nspname::text AS schema, array_agg(h.name ORDER BY h.name COLLATE "C") AS creators
        FROM pg_namespace n, heirs h
       WHERE n.nspname::text = ANY ($1::text[]) AND has_schema_privilege($2::text, n.oid, 'CREATE')
       GROUP BY 1 ORDER BY 1`,

@@ -50,6 +50,10 @@ type Plans = (
   user: Principal,
   book: TemplateBook,
 ) => Promise<Decision<undefined>>;
+/** What of a user a membership depends on. */
+export type Member = Pick<Principal, "name" | "inherits">;
+
+type Plans = (session: Session, role: RoleRow, user: Member) => Promise<Decision<undefined>>;
 
 /**
  * Makes a user a member of a role. A user who may create in a schema through it gets default privileges there, so
@@ -110,7 +114,7 @@ async function changeMembership(
 }
 
 /** A role that may be granted: a group role of this schema, or one that no schema owns. */
-async function findGroupRole(session: Session, schema: string, name: string): Promise<RoleRow> {
+export async function findGroupRole(session: Session, schema: string, name: string): Promise<RoleRow> {
   const row = (await readRoles(session, [name])).get(name);
   if (row === undefined) {
     throw notFound(
@@ -141,6 +145,7 @@ async function findGroupRole(session: Session, schema: string, name: string): Pr
 }
 
 const planAssignment: Plans = async (session, role, user, book) => {
+export const planAssignment: Plans = async (session, role, user) => {
   const rows = await readMemberships(session, { roles: [role.name], members: [user.name] });
   const held = rows.some((row) => row.inherit || session.versionNum < membershipOptionsSince);
   const statements: Statement[] = [];
