@@ -148,7 +148,8 @@ function registerHandlers(
     const permission = permissions.get(id) ?? "none";
     const enveloped = isEnveloped(operation);
     api.register(id, async ({ request }: Context, exchange: Exchange): Promise<Outcome> => {
-      const input: unknown = operation.requestBody === undefined ? request.query : request.requestBody;
+      const input: unknown =
+        operation.requestBody === undefined ? { ...request.params, ...request.query } : request.requestBody;
       assertReadable(input);
       const place = parsePlace(input);
       exchange.place = place;

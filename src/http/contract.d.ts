@@ -608,6 +608,82 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/users/create": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Create a user
+         * @description An IAM user, service account or group becomes a user of the instance through the Cloud SQL Admin API. A built-in
+         *     user is created by SQL, without any attribute or role (the API would make it a member of cloudsqlsuperuser); its
+         *     password is generated and stored as a new version of the secret `secret_id`, and answered to nobody. With
+         *     `initial_roles` it gets its first roles in this database. A user that exists already, of the same type, is a
+         *     success with `created: false`; roles that it lacks are given to it.
+         *
+         *     The steps are done in the order of the plan. When one fails, `details.steps` of the failure says what was done,
+         *     and repeating the call goes on from there.
+         */
+        readonly post: operations["createUser"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/users/delete": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Delete a user
+         * @description Revokes what the user was granted in every database of the instance, ends its memberships, whoever granted them,
+         *     and deletes it: an IAM principal through the Cloud SQL Admin API, a built-in user by DROP ROLE. A user who owns
+         *     something or has open sessions is refused with 409, unless `force: true` says that what it owns is to be handed
+         *     over and its sessions are to be ended. A user that does not exist is a success with `existed: false`. The secret
+         *     of a built-in user's password stays.
+         */
+        readonly post: operations["deleteUser"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/users/offboard": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Offboard a user
+         * @description Ends everything of a user in every database of the instance, and the user itself: its login (an IAM principal
+         *     keeps it until it is deleted), its sessions, what it owns (handed over to `new_owner`, else to the owner of the
+         *     schema that it lies in, else to the admin), its default privileges and grants, and its memberships, whoever
+         *     granted them. Everything is planned before anything is touched, then done in one transaction per database. When
+         *     a step fails, `details.steps` of the failure says what was done and what was not; repeating the call goes on from
+         *     there, also after the end of the process.
+         */
+        readonly post: operations["offboardUser"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/users/list": {
         readonly parameters: {
             readonly query?: never;
@@ -626,6 +702,28 @@ export interface paths {
          *     The members of an IAM group are no users before their first login.
          */
         readonly post: operations["listAccounts"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/operations/{operation_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * An operation on a user
+         * @description What became of an operation that was answered 202, or that failed. It is kept where every process of the service
+         *     sees it: when the process that worked on it has ended, this call lets another one go on with it. An operation
+         *     on an instance that the caller may not look at is not found.
+         */
+        readonly get: operations["readOperation"];
+        readonly put?: never;
+        readonly post?: never;
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -1280,6 +1378,144 @@ export interface components {
             readonly optional: boolean;
             /** @description It takes away a privilege, a membership or an object. */
             readonly destructive: boolean;
+        };
+        readonly CreateUserRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            readonly username: components["schemas"]["Username"];
+            /**
+             * @description What kind of user it is to be.
+             * @enum {string}
+             */
+            readonly user_type: "iam_user" | "iam_service_account" | "iam_group" | "built_in";
+            /**
+             * @description Roles that it gets in this database.
+             * @default []
+             */
+            readonly initial_roles?: readonly {
+                readonly schema_name: components["schemas"]["SchemaName"];
+                /** @description A role's full name, or its kind, such as `reader`. */
+                readonly role_name: string;
+            }[];
+            readonly dry_run?: components["schemas"]["DryRun"];
+        };
+        readonly RemoveUserRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            readonly username: components["schemas"]["Username"];
+            /**
+             * @description End its sessions and hand over what it owns.
+             * @default false
+             */
+            readonly force?: boolean;
+            readonly new_owner?: components["schemas"]["NewOwner"];
+            readonly dry_run?: components["schemas"]["DryRun"];
+        };
+        readonly OffboardUserRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            readonly username: components["schemas"]["Username"];
+            readonly new_owner?: components["schemas"]["NewOwner"];
+            readonly dry_run?: components["schemas"]["DryRun"];
+        };
+        /**
+         * @description The role that gets what the user owns, in every database; else the owner of the schema that it lies in, and the
+         *     admin for all else.
+         * @example app_owner
+         */
+        readonly NewOwner: string;
+        readonly UserStep: {
+            /**
+             * @description Who does it.
+             * @enum {string}
+             */
+            readonly kind: "sql" | "cloud_sql_api" | "secret";
+            readonly description: string;
+            /** @description The database of a step in SQL. */
+            readonly database_name: string | null;
+            /** @enum {string} */
+            readonly outcome: "done" | "nothing_to_do" | "failed" | "not_attempted";
+        };
+        readonly UserPlan: components["schemas"]["Plan"] & {
+            /** @description SQL statements and other steps, in the order in which they would be done. */
+            readonly steps: readonly components["schemas"]["PlannedStep"][];
+        };
+        readonly PlannedStep: {
+            /**
+             * @description Who does it.
+             * @enum {string}
+             */
+            readonly kind: "sql" | "cloud_sql_api" | "secret";
+            readonly description: string;
+            /** @description It takes away a privilege, a membership, an object or a user. */
+            readonly destructive: boolean;
+            /** @description The statement, of a step in SQL; secrets are hidden. */
+            readonly sql?: string;
+            /** @description The database of a step in SQL. */
+            readonly database?: string;
+            /** @description Its failure is reported and does not end the operation. */
+            readonly optional?: boolean;
+        };
+        readonly UserChange: {
+            /** @description As it was asked for. */
+            readonly username: string;
+            /** @description The name in PostgreSQL. */
+            readonly normalized_username: string;
+            /** @description Whether there was, or would be, anything to do. */
+            readonly changed: boolean;
+            /**
+             * @description `running`: it goes on.
+             * @enum {string}
+             */
+            readonly state: "succeeded" | "running";
+            /** @description `null` when nothing was done. */
+            readonly operation_id: string | null;
+            /** @description What was done so far. */
+            readonly steps: readonly components["schemas"]["UserStep"][];
+            readonly plan?: components["schemas"]["UserPlan"];
+            /** @description What cannot be reached from here. */
+            readonly warnings: readonly string[];
+        };
+        readonly UserCreated: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & components["schemas"]["UserChange"] & {
+            readonly user_type: components["schemas"]["AccountType"];
+            /** @description Whether there was no such user before. */
+            readonly created: boolean;
+            /** @description The secret that holds a built-in user's password. */
+            readonly secret_id: string | null;
+        };
+        readonly UserRemoved: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & components["schemas"]["UserChange"] & {
+            /** @description Whether there was such a user. */
+            readonly existed: boolean;
+        };
+        readonly OperationStatus: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            readonly operation_id: string;
+            /** @description The operation of this contract, such as `createUser`. */
+            readonly action: string;
+            /** @description The user that it is about. */
+            readonly normalized_username: string;
+            /** @description Who asked for it. */
+            readonly actor: string;
+            /** @enum {string} */
+            readonly state: "running" | "succeeded" | "failed";
+            /** @description Whether anything was changed so far. */
+            readonly changed: boolean;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly updated_at: string;
+            readonly steps: readonly components["schemas"]["UserStep"][];
+            readonly warnings: readonly string[];
+            /** @description Why it failed; repeating the call that began it goes on from there. */
+            readonly failure: {
+                readonly error_type: string;
+                readonly message: string;
+            } | null;
         };
         readonly AccountList: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
             readonly users: readonly components["schemas"]["Account"][];
@@ -3712,6 +3948,307 @@ export interface operations {
             readonly default: components["responses"]["Problem"];
         };
     };
+    readonly createUser: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "username": "carol@example.com",
+                 *       "user_type": "iam_user",
+                 *       "initial_roles": [
+                 *         {
+                 *           "schema_name": "app",
+                 *           "role_name": "reader"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["CreateUserRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The user, and what was done, or would be done. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Created carol@example.com",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "username": "carol@example.com",
+                     *       "normalized_username": "carol@example.com",
+                     *       "user_type": "iam_user",
+                     *       "created": true,
+                     *       "secret_id": null,
+                     *       "changed": true,
+                     *       "state": "succeeded",
+                     *       "operation_id": "5b2c7c1e-8c3f-4d5e-9a7b-2f1d3c4b5a69",
+                     *       "steps": [
+                     *         {
+                     *           "kind": "cloud_sql_api",
+                     *           "description": "Create the user carol@example.com in Cloud SQL",
+                     *           "database_name": null,
+                     *           "outcome": "done"
+                     *         },
+                     *         {
+                     *           "kind": "sql",
+                     *           "description": "Grant its first roles",
+                     *           "database_name": "orders",
+                     *           "outcome": "done"
+                     *         }
+                     *       ],
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 1.0642
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["UserCreated"];
+                };
+            };
+            /** @description It takes longer than OPERATION_WAIT and goes on; `Location` names the operation, which tells how it ended. */
+            readonly 202: {
+                headers: {
+                    /** @description The operation, `/operations/{operation_id}`. */
+                    readonly Location?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "It goes on: see operation 5b2c7c1e-8c3f-4d5e-9a7b-2f1d3c4b5a69",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "username": "carol@example.com",
+                     *       "normalized_username": "carol@example.com",
+                     *       "user_type": "iam_user",
+                     *       "created": true,
+                     *       "secret_id": null,
+                     *       "changed": true,
+                     *       "state": "running",
+                     *       "operation_id": "5b2c7c1e-8c3f-4d5e-9a7b-2f1d3c4b5a69",
+                     *       "steps": [],
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 20.0012
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["UserCreated"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly deleteUser: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "username": "dave@example.com",
+                 *       "dry_run": false
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["RemoveUserRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was done, or would be done. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Deleted dave@example.com",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "username": "dave@example.com",
+                     *       "normalized_username": "dave@example.com",
+                     *       "existed": true,
+                     *       "changed": true,
+                     *       "state": "succeeded",
+                     *       "operation_id": "5b2c7c1e-8c3f-4d5e-9a7b-2f1d3c4b5a69",
+                     *       "steps": [
+                     *         {
+                     *           "kind": "sql",
+                     *           "description": "End the sessions of dave@example.com",
+                     *           "database_name": "orders",
+                     *           "outcome": "nothing_to_do"
+                     *         },
+                     *         {
+                     *           "kind": "cloud_sql_api",
+                     *           "description": "Delete the user dave@example.com in Cloud SQL",
+                     *           "database_name": null,
+                     *           "outcome": "done"
+                     *         }
+                     *       ],
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 1.0642
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["UserRemoved"];
+                };
+            };
+            /** @description It takes longer than OPERATION_WAIT and goes on; `Location` names the operation, which tells how it ended. */
+            readonly 202: {
+                headers: {
+                    /** @description The operation, `/operations/{operation_id}`. */
+                    readonly Location?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "It goes on: see operation 5b2c7c1e-8c3f-4d5e-9a7b-2f1d3c4b5a69",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "username": "dave@example.com",
+                     *       "normalized_username": "dave@example.com",
+                     *       "existed": true,
+                     *       "changed": true,
+                     *       "state": "running",
+                     *       "operation_id": "5b2c7c1e-8c3f-4d5e-9a7b-2f1d3c4b5a69",
+                     *       "steps": [],
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 20.0012
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["UserRemoved"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly offboardUser: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "username": "dave@example.com",
+                 *       "dry_run": false
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["OffboardUserRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was done, or would be done. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Offboarded dave@example.com",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "username": "dave@example.com",
+                     *       "normalized_username": "dave@example.com",
+                     *       "existed": true,
+                     *       "changed": true,
+                     *       "state": "succeeded",
+                     *       "operation_id": "5b2c7c1e-8c3f-4d5e-9a7b-2f1d3c4b5a69",
+                     *       "steps": [
+                     *         {
+                     *           "kind": "sql",
+                     *           "description": "End the sessions of dave@example.com",
+                     *           "database_name": "orders",
+                     *           "outcome": "nothing_to_do"
+                     *         },
+                     *         {
+                     *           "kind": "cloud_sql_api",
+                     *           "description": "Delete the user dave@example.com in Cloud SQL",
+                     *           "database_name": null,
+                     *           "outcome": "done"
+                     *         }
+                     *       ],
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 1.0642
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["UserRemoved"];
+                };
+            };
+            /** @description It takes longer than OPERATION_WAIT and goes on; `Location` names the operation, which tells how it ended. */
+            readonly 202: {
+                headers: {
+                    /** @description The operation, `/operations/{operation_id}`. */
+                    readonly Location?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "It goes on: see operation 5b2c7c1e-8c3f-4d5e-9a7b-2f1d3c4b5a69",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "username": "dave@example.com",
+                     *       "normalized_username": "dave@example.com",
+                     *       "existed": true,
+                     *       "changed": true,
+                     *       "state": "running",
+                     *       "operation_id": "5b2c7c1e-8c3f-4d5e-9a7b-2f1d3c4b5a69",
+                     *       "steps": [],
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 20.0012
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["UserRemoved"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
     readonly listAccounts: {
         readonly parameters: {
             readonly query?: never;
@@ -3769,6 +4306,68 @@ export interface operations {
                      *     }
                      */
                     readonly "application/json": components["schemas"]["AccountList"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly readOperation: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description Wait so long for the operation's end.
+                 * @example 5
+                 */
+                readonly wait_seconds?: number;
+            };
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description The operation's id, as it was answered.
+                 * @example 5b2c7c1e-8c3f-4d5e-9a7b-2f1d3c4b5a69
+                 */
+                readonly operation_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The operation as it is now. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "createUser of carol@example.com is running",
+                     *       "operation_id": "5b2c7c1e-8c3f-4d5e-9a7b-2f1d3c4b5a69",
+                     *       "action": "createUser",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "normalized_username": "carol@example.com",
+                     *       "actor": "admin@example.com",
+                     *       "state": "running",
+                     *       "changed": true,
+                     *       "created_at": "2026-11-21T09:30:00.000Z",
+                     *       "updated_at": "2026-11-21T09:30:20.000Z",
+                     *       "steps": [
+                     *         {
+                     *           "kind": "cloud_sql_api",
+                     *           "description": "Create the user carol@example.com in Cloud SQL",
+                     *           "database_name": null,
+                     *           "outcome": "done"
+                     *         }
+                     *       ],
+                     *       "warnings": [],
+                     *       "failure": null,
+                     *       "execution_time_seconds": 0.0042
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["OperationStatus"];
                 };
             };
             readonly default: components["responses"]["Problem"];

@@ -26,7 +26,10 @@ import { findRecordedRegions, initializeRoles, readRolesStatus } from "../operat
 import { createSchema } from "../operations/schema-create.ts";
 import { listSchemas } from "../operations/schemas.ts";
 import { listTables } from "../operations/tables.ts";
+import { createUser } from "../operations/user-create.ts";
 import { listUsers } from "../operations/user-list.ts";
+import { readOperation } from "../operations/user-operations.ts";
+import { deleteUser, offboardUser } from "../operations/user-remove.ts";
 
 /** The use cases that the handlers call; a test may put others in their place. */
 export const realOperations = {
@@ -37,6 +40,8 @@ export const realOperations = {
   checkHistory,
   cleanupUser,
   createSchema,
+  createUser,
+  deleteUser,
   drainPools,
   explainPrivilege,
   findRecordedRegions,
@@ -51,10 +56,12 @@ export const realOperations = {
   listSchemas,
   listTables,
   listUsers,
+  offboardUser,
   pausePools,
   planState,
   readDrift,
   readRoleTemplate,
+  readOperation,
   readRolesStatus,
   reloadPools,
   resumePools,

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { ServiceError } from "../errors.ts";
+import { acceptedAt } from "./accepted.ts";
 import type { Outcome } from "./api.ts";
 import type { Headers } from "./cors.ts";
 import { docsPolicy } from "./docs.ts";
@@ -49,7 +50,10 @@ export function successReply({ answer, target, enveloped }: Outcome, seconds: nu
     ...answer,
     execution_time_seconds: seconds,
   };
-  return { status: 200, headers: json, body: JSON.stringify(fields) };
+  const place = acceptedAt(answer);
+  const body = JSON.stringify(fields);
+  if (place === undefined) return { status: 200, headers: json, body };
+  return { status: 202, headers: { ...json, Location: place, "Retry-After": "2" }, body };
 }
 
 /** Not a status of HTTP: what the log shows when nobody waited for the answer, as nginx has it. */

@@ -7,12 +7,17 @@ export type OperationId = keyof operations;
 
 type Content<Of> = Of extends { readonly content: infer C } ? C[keyof C] : never;
 
-/** What the contract lets a caller send: the body's fields, or the query's. */
+/** What the contract lets a caller send: the body's fields, or those of the path and the query. */
 export type Input<Id extends OperationId> = operations[Id] extends { readonly requestBody: infer Body }
   ? Content<Body>
-  : operations[Id]["parameters"] extends { readonly query: infer Query }
-    ? Query
-    : Readonly<Record<string, never>>;
+  : operations[Id]["parameters"] extends {
+        readonly path: infer Path extends object;
+        readonly query?: infer Query;
+      }
+    ? Path & NonNullable<Query>
+    : operations[Id]["parameters"] extends { readonly query: infer Query }
+      ? Query
+      : Readonly<Record<string, never>>;
 
 /** What the contract promises for status 200. */
 export type Success<Id extends OperationId> = operations[Id]["responses"] extends {

@@ -186,7 +186,11 @@ async function planStatements(
   const heirs = [...present.giving].filter(([, held]) => held !== "refused").map(([name]) => name);
   const rights = new Map([...authority, ...present.giving]);
   const needed = [...rightsNeeded(session, scope, present), ...(owned.length === 0 ? [] : heirs)];
-  const taken = await planTaking(session, needed.filter((name) => name !== session.user), rights);
+  const taken = await planTaking(
+    session,
+    needed.filter((name) => name !== session.user),
+    rights,
+  );
   return [...taken.take, ...planTransfer(session, scope, present), ...ends, ...taken.giveBack];
 }
 
@@ -194,7 +198,8 @@ function planTransfer(session: Session, scope: CleanupScope, present: Present): 
   const { target, user: admin } = session;
   const { owned } = present;
   if (owned.length === 0) return [];
-  if (scope.heir === "schema_owner" && scope.schema === undefined) return planInheritance(session, scope, present);
+  if (scope.heir === "schema_owner" && scope.schema === undefined)
+    return planInheritance(session, scope, present);
   const heir = typeof scope.heir === "object" ? scope.heir.role : admin;
   if (scope.schema === undefined) return [reassignOwned(target.database, scope.user, heir)];
   return owned.filter((one) => !one.follows).map((one) => changeOwner(target.database, one, heir));
@@ -209,7 +214,9 @@ function planInheritance(session: Session, scope: CleanupScope, present: Present
     return fits && (present.giving.get(schemaOwner) ?? "refused") !== "refused" ? schemaOwner : session.user;
   };
   const apart = present.owned.filter((one) => one.follows || heirOf(one) !== session.user);
-  const statements = apart.filter((one) => !one.follows).map((one) => changeOwner(database, one, heirOf(one)));
+  const statements = apart
+    .filter((one) => !one.follows)
+    .map((one) => changeOwner(database, one, heirOf(one)));
   const rest = present.owned.length > apart.length;
   return rest ? [...statements, reassignOwned(database, scope.user, session.user)] : statements;
 }

@@ -33,11 +33,13 @@ export function createCloudUser(
     async run() {
       if ((await findCloudUser(context, call, instance, user.name)) !== undefined) return { changed: false };
       const { users } = cloudServices(context);
-      const operation = await users.insert(instance, user, { signal: call.signal }).catch((error: unknown) => {
-        // Made by somebody else meanwhile, or by an attempt whose answer was lost.
-        if (error instanceof ServiceError && error.details.reason === "alreadyExists") return undefined;
-        throw error;
-      });
+      const operation = await users
+        .insert(instance, user, { signal: call.signal })
+        .catch((error: unknown) => {
+          // Made by somebody else meanwhile, or by an attempt whose answer was lost.
+          if (error instanceof ServiceError && error.details.reason === "alreadyExists") return undefined;
+          throw error;
+        });
       if (operation !== undefined) await untilDone(context, call, instance, operation);
       return { changed: true };
     },

@@ -103,8 +103,12 @@ export async function followOperation(
 ): Promise<StoredOperation> {
   const services = cloudServices(context);
   const operation = await services.operations.read(input.id);
-  if (operation === undefined) {
-    throw notFound("operation", `There is no operation ${JSON.stringify(input.id)}.`, { operation_id: input.id });
+  const hidden =
+    operation !== undefined && call.permits !== undefined && !(await call.permits(operation.target));
+  if (operation === undefined || hidden) {
+    throw notFound("operation", `There is no operation ${JSON.stringify(input.id)}.`, {
+      operation_id: input.id,
+    });
   }
   if (operation.state !== "running") return operation;
   const running = await findOrTakeOver(services, call, operation, workOf);
@@ -191,9 +195,7 @@ async function pursue(
   }
 }
 
-type Attempted =
-  | { readonly report: StepReport }
-  | { readonly report: StepReport; readonly error: unknown };
+type Attempted = { readonly report: StepReport } | { readonly report: StepReport; readonly error: unknown };
 
 async function attempt({ about, run }: Step): Promise<Attempted> {
   try {
@@ -215,7 +217,9 @@ function describeFailure(thrown: unknown, id: string, steps: readonly StepReport
   const known =
     thrown instanceof ServiceError
       ? thrown
-      : new ServiceError("internal_error", "The operation ended by a fault of the service.", { cause: thrown });
+      : new ServiceError("internal_error", "The operation ended by a fault of the service.", {
+          cause: thrown,
+        });
   return new ServiceError(known.kind, known.message, {
     cause: known.cause ?? known,
     details: { ...known.details, operation_id: id, steps: steps.map((step) => ({ ...step })) },

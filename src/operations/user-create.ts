@@ -10,8 +10,8 @@ import { type RoleRow, readRoles } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { createLogin } from "../postgres/statements/logins.ts";
 import { applyDecision, type Decision, planOnly } from "./apply.ts";
-import { createCloudUser, findCloudUser } from "./cloud-user-steps.ts";
 import { cloudServices } from "./cloud-services.ts";
+import { createCloudUser, findCloudUser } from "./cloud-user-steps.ts";
 import type { Call, Context } from "./context.ts";
 import { withInstanceLock } from "./instance-lock.ts";
 import { type Step, undertake, type Work } from "./long-operation.ts";
@@ -76,8 +76,7 @@ export async function createUser(
 ): Promise<CreateUserResult> {
   const user = parseNewUser(context, input);
   const planned = await planCreation(context, call, target, input);
-  const secretId =
-    input.type === "built_in" ? cloudServices(context).passwords.secretId(target, user) : null;
+  const secretId = input.type === "built_in" ? cloudServices(context).passwords.secretId(target, user) : null;
   const about = { normalizedUsername: user, created: planned.missing, secretId };
   const { warnings } = planned.decision;
   const changed = planned.missing || planned.decision.statements.length > 0;
@@ -130,7 +129,10 @@ export function createUserWork(context: Context, target: Target, input: CreateUs
         ...sql,
         run: () => withInstanceLock(context, call, target, sql.run),
       };
-      const changed = await progress.run([createCloudUser(context, call, target, { name: user, type }), locked]);
+      const changed = await progress.run([
+        createCloudUser(context, call, target, { name: user, type }),
+        locked,
+      ]);
       return { changed, warnings: kept.warnings };
     });
     if (done.changed) await recordChange(context, call, target, { ...subject, statements });
@@ -158,12 +160,7 @@ function secretStep(context: Context, call: Call, target: Target, user: string, 
   };
 }
 
-function readRole(
-  context: Context,
-  call: Call,
-  target: Target,
-  user: string,
-): Promise<RoleRow | undefined> {
+function readRole(context: Context, call: Call, target: Target, user: string): Promise<RoleRow | undefined> {
   return context.pools.withSession(
     target,
     { operation: call.operation, signal: call.signal },
@@ -264,7 +261,9 @@ async function decideCreation(
     // Whether the admin may act for a role that Cloud SQL makes is known when it is there.
     statements.push(...assignment.statements.slice(0, 1));
     if (assignment.statements.length > 1) {
-      warnings.push(`What ${user} creates in ${name} gets default privileges, if the admin may act for ${user}.`);
+      warnings.push(
+        `What ${user} creates in ${name} gets default privileges, if the admin may act for ${user}.`,
+      );
     }
   }
   return { statements, warnings: [...new Set(warnings)], result: undefined };
@@ -290,7 +289,11 @@ function previewCreation(type: AccountType, { user, missing, decision }: Creatio
   if (missing && type === "built_in") {
     first.push({ kind: "secret", description: `Store a generated password of ${user}`, destructive: false });
   } else if (missing) {
-    first.push({ kind: "cloud_sql_api", description: `Create the user ${user} in Cloud SQL`, destructive: false });
+    first.push({
+      kind: "cloud_sql_api",
+      description: `Create the user ${user} in Cloud SQL`,
+      destructive: false,
+    });
   }
   return userPlan([...first, decision.statements]);
 }

@@ -18,7 +18,10 @@ export function readOperation(
 function workOf(context: Context, { action, target, input, id }: StoredOperation): Work {
   const { username, type, initialRoles, force, newOwner } = input;
   const unreadable = (): ServiceError =>
-    new ServiceError("internal_error", `The operation ${id} cannot be gone on with: ${action} is not known here.`);
+    new ServiceError(
+      "internal_error",
+      `The operation ${id} cannot be gone on with: ${action} is not known here.`,
+    );
   if (typeof username !== "string") throw unreadable();
   switch (action) {
     case "createUser": {

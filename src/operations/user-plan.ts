@@ -1,9 +1,13 @@
-import { type Statement, type StatementPreview, previewStatements } from "../domain/plan.ts";
+import { previewStatements, type Statement, type StatementPreview } from "../domain/plan.ts";
 
 /** One step of a plan that is not SQL alone, in order. */
 export type PlannedStep =
   | ({ readonly kind: "sql" } & StatementPreview)
-  | { readonly kind: "cloud_sql_api" | "secret"; readonly description: string; readonly destructive: boolean };
+  | {
+      readonly kind: "cloud_sql_api" | "secret";
+      readonly description: string;
+      readonly destructive: boolean;
+    };
 
 export interface UserPlan {
   readonly statements: readonly StatementPreview[];
@@ -13,7 +17,9 @@ export interface UserPlan {
 /** The plan of what SQL and others are to do, as it may be shown. */
 export function userPlan(parts: readonly (PlannedStep | readonly Statement[])[]): UserPlan {
   const steps = parts.flatMap((part): readonly PlannedStep[] =>
-    "kind" in part ? [part] : previewStatements(part).map((statement) => ({ kind: "sql" as const, ...statement })),
+    "kind" in part
+      ? [part]
+      : previewStatements(part).map((statement) => ({ kind: "sql" as const, ...statement })),
   );
   const statements = steps.flatMap((step) => {
     if (step.kind !== "sql") return [];

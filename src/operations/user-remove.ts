@@ -2,8 +2,8 @@ import { iamKind } from "../domain/iam-user.ts";
 import type { Statement } from "../domain/plan.ts";
 import { inDatabase, type Target } from "../domain/target.ts";
 import { notFound, ServiceError } from "../errors.ts";
-import { type RoleRow, readRoles } from "../postgres/role-catalog.ts";
 import { readDatabaseNames } from "../postgres/holdings.ts";
+import { type RoleRow, readRoles } from "../postgres/role-catalog.ts";
 import { dropLogin } from "../postgres/statements/logins.ts";
 import { applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
 import { type CleanupCounts, decideCleanup, type Heir } from "./cleanup-plan.ts";
@@ -65,7 +65,13 @@ export async function deleteUser(
   if (!input.force) await assertIdle(context, call, target, removal);
   const { user, present, byCloud, warnings } = removal;
   const existed = present || byCloud;
-  const none = { normalizedUsername: user, existed, operationId: null, steps: [], state: "succeeded" as const };
+  const none = {
+    normalizedUsername: user,
+    existed,
+    operationId: null,
+    steps: [],
+    state: "succeeded" as const,
+  };
   if (input.dryRun === true) return { ...none, changed: existed, warnings, plan: previewRemoval(removal) };
   if (!existed) return { ...none, changed: false, warnings };
   const { username, force, newOwner } = input;
@@ -177,11 +183,7 @@ interface PartsOf {
   readonly dropped: boolean;
 }
 
-function removalParts(
-  target: Target,
-  user: string,
-  { heir, databases, isIam, dropped }: PartsOf,
-): SqlPart[] {
+function removalParts(target: Target, user: string, { heir, databases, isIam, dropped }: PartsOf): SqlPart[] {
   const sessions: SqlPart = {
     description: `End the sessions of ${user}`,
     target,
@@ -207,12 +209,20 @@ function removalParts(
     decide: (session) => decideDrop(session, user),
   };
   // An IAM principal's login is not ours to alter, so it may come back until it is deleted.
-  return [...(isIam ? [] : [login]), sessions, ...cleanups, ...(isIam ? [sessions] : []), ...(dropped ? [drop] : [])];
+  return [
+    ...(isIam ? [] : [login]),
+    sessions,
+    ...cleanups,
+    ...(isIam ? [sessions] : []),
+    ...(dropped ? [drop] : []),
+  ];
 }
 
 function assertNewOwner(user: string, newOwner: string, row: RoleRow | undefined): void {
   if (row === undefined) {
-    throw notFound("role", `There is no role ${JSON.stringify(newOwner)} to hand over to.`, { role_name: newOwner });
+    throw notFound("role", `There is no role ${JSON.stringify(newOwner)} to hand over to.`, {
+      role_name: newOwner,
+    });
   }
   if (newOwner !== user && !row.isSuperuser) return;
   const because = newOwner === user ? "it is the user itself" : "it is a superuser";
@@ -222,7 +232,8 @@ function assertNewOwner(user: string, newOwner: string, row: RoleRow | undefined
 }
 
 function notInCloud(user: string): ServiceError {
-  const because = "it is an IAM principal in PostgreSQL that Cloud SQL does not list, so Cloud SQL cannot delete it";
+  const because =
+    "it is an IAM principal in PostgreSQL that Cloud SQL does not list, so Cloud SQL cannot delete it";
   return new ServiceError("conflict", `${JSON.stringify(user)} cannot be deleted: ${because}.`, {
     details: { username: user, because },
   });

@@ -86,10 +86,16 @@ export async function startCloudService(
   async function call(operationId: string, fields: Fields = {}, headers = {}): Promise<Answer> {
     const { method, path } = contractOperation(operationId);
     const isGet = method === "get";
-    const query = isGet ? `?${new URLSearchParams(fields as Record<string, string>)}` : "";
+    const inPath = Object.entries(fields).filter(([name]) => path.includes(`{${name}}`));
+    const inQuery = Object.entries(fields).filter(([name]) => !path.includes(`{${name}}`));
+    const place = inPath.reduce(
+      (found, [name, value]) => found.replace(`{${name}}`, encodeURIComponent(String(value))),
+      path,
+    );
+    const query = isGet ? `?${new URLSearchParams(inQuery as [string, string][])}` : "";
     const body = isGet ? undefined : JSON.stringify(fields);
     for (const secret of readSecrets(cloud)) secrets.add(secret);
-    const sent = await send(url + path + query, {
+    const sent = await send(url + place + query, {
       ...{ method, body, agent, callTimeoutMs },
       headers: { ...ownHeaders, ...headers },
     });

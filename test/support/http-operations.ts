@@ -4,6 +4,7 @@ import type { StatementPreview } from "../../src/domain/plan.ts";
 import type { Operations } from "../../src/http/operations.ts";
 import type { StatePlanResult } from "../../src/operations/desired-state.ts";
 import type { ExplainedPath } from "../../src/operations/explain.ts";
+import type { StoredOperation } from "../../src/operations/operation-store.ts";
 import type { PoolsCommanded } from "../../src/operations/pools.ts";
 import type { RegistryStatus } from "../../src/operations/registry.ts";
 import type { TemplateEntry } from "../../src/operations/role-templates.ts";
@@ -139,6 +140,43 @@ const someEntryOfTemplate: TemplateEntry = {
   ],
 };
 
+const someOperation: StoredOperation = {
+  id: "5b2c7c1e-8c3f-4d5e-9a7b-2f1d3c4b5a69",
+  action: "createUser",
+  target: { project: "demo-project", region: "europe-west1", instance: "orders-db", database: "orders" },
+  username: "carol@example.com",
+  input: {},
+  actor: "admin@example.com",
+  requestId: "4bf92f3577b34da6a3ce929d0e0e4736",
+  state: "failed",
+  createdAt: new Date("2026-11-21T09:30:00.000Z"),
+  updatedAt: new Date("2026-11-21T09:30:20.000Z"),
+  steps: [{ kind: "cloud_sql_api", description: "Create the user in Cloud SQL", outcome: "done" }],
+  changed: true,
+  warnings: [],
+  failure: { kind: "unavailable", message: "Cloud SQL could not do it." },
+};
+
+const someUserPlan = {
+  statements: somePlan,
+  steps: [
+    { kind: "cloud_sql_api" as const, description: "Create the user in Cloud SQL", destructive: false },
+    ...somePlan.map((statement) => ({ kind: "sql" as const, ...statement })),
+  ],
+};
+
+function userChange(input: { readonly username: string; readonly dryRun?: boolean }) {
+  return {
+    normalizedUsername: input.username.toLowerCase(),
+    changed: true,
+    state: "succeeded" as const,
+    operationId: someOperation.id,
+    steps: someOperation.steps,
+    warnings: [],
+    ...(input.dryRun === true ? { plan: someUserPlan } : {}),
+  };
+}
+
 /** Use cases that answer at once and touch nothing: what the HTTP layer does is all that is left. */
 export const pretendedOperations: Operations = {
   listRoleTemplates: async () => [someEntryOfTemplate],
@@ -237,6 +275,18 @@ export const pretendedOperations: Operations = {
     ],
     systemUsersExcluded: ["cloudsqladmin", "postgres"],
   }),
+  createUser: async (_context, _call, _target, input) => ({
+    ...userChange(input),
+    created: true,
+    secretId: null,
+  }),
+  deleteUser: async (_context, _call, _target, input) => ({ ...userChange(input), existed: true }),
+  offboardUser: async (_context, _call, _target, input) => ({
+    ...userChange(input),
+    existed: true,
+    state: input.dryRun === true ? "succeeded" : "running",
+  }),
+  readOperation: async () => someOperation,
   listAccounts: async () => [
     {
       username: "alice@example.com",
