@@ -8,7 +8,13 @@ import { readOperation } from "../../src/operations/user-operations.ts";
 import { serviceErrorOf } from "../support/errors.ts";
 import { createFakeCloud, type FakeCloud } from "../support/fake-cloud.ts";
 import { withClient } from "../support/postgres.ts";
-import { type Mode, majors, type RoleFleet, startRoleFleet } from "../support/role-fleet.ts";
+import {
+  type Mode,
+  type majors,
+  majorsAndModes,
+  type RoleFleet,
+  startRoleFleet,
+} from "../support/role-fleet.ts";
 import { until } from "../support/until.ts";
 
 const hostile = 'bob "the\'builder" $$; --';
@@ -227,8 +233,6 @@ function outcomes(steps: unknown): unknown[] {
   return Array.isArray(steps) ? steps.map((step: { outcome: string }) => step.outcome) : [];
 }
 
-for (const major of majors) {
-  for (const mode of ["permissive", "strict"] as const) {
-    describe(`creating users on PostgreSQL ${major}, ${mode}`, () => suite(major, mode));
-  }
+for (const [major, mode] of majorsAndModes) {
+  describe(`creating users on PostgreSQL ${major}, ${mode}`, () => suite(major, mode));
 }

@@ -14,6 +14,13 @@ import { startServers, withClient } from "./postgres.ts";
 export const majors = [14, 15, 16, 17, 18] as const satisfies readonly Major[];
 export type Mode = "permissive" | "strict";
 
+/** Before 16 the modes do not differ. */
+export const majorsAndModes: readonly (readonly [Major, Mode])[] = majors.flatMap((major) =>
+  (major < 16 ? (["strict"] as const) : (["permissive", "strict"] as const)).map(
+    (mode) => [major, mode] as const,
+  ),
+);
+
 /** Servers on which operations change roles, one a major, all in one mode. */
 export interface RoleFleet {
   readonly context: Context;
