@@ -131,7 +131,9 @@ async function findOrTakeOver(
   if (begun !== undefined) return { ended: begun };
   const { action, actor, requestId } = taken;
   call.log.info("an operation that nobody works on is taken over", { operation_id: taken.id, action });
-  const ownCall = { ...call, operation: action, actor, requestId };
+  // What its caller may do was decided when it began; this one only asks how it is.
+  const { allowedRoleKinds: _, allowedNativeRoles: __, permits: ___, ...plain } = call;
+  const ownCall = { ...plain, operation: action, actor, requestId };
   return { ended: start(services, taken, ownCall, workOf(taken)) };
 }
 

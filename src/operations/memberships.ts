@@ -44,16 +44,15 @@ export interface MembershipResult {
   readonly warnings: readonly string[];
 }
 
-type Plans = (
-  session: Session,
-  role: RoleRow,
-  user: Principal,
-  book: TemplateBook,
-) => Promise<Decision<undefined>>;
 /** What of a user a membership depends on. */
 export type Member = Pick<Principal, "name" | "inherits">;
 
-type Plans = (session: Session, role: RoleRow, user: Member) => Promise<Decision<undefined>>;
+type Plans = (
+  session: Session,
+  role: RoleRow,
+  user: Member,
+  book: TemplateBook,
+) => Promise<Decision<undefined>>;
 
 /**
  * Makes a user a member of a role. A user who may create in a schema through it gets default privileges there, so
@@ -144,8 +143,7 @@ export async function findGroupRole(session: Session, schema: string, name: stri
   return row;
 }
 
-const planAssignment: Plans = async (session, role, user, book) => {
-export const planAssignment: Plans = async (session, role, user) => {
+export const planAssignment: Plans = async (session, role, user, book) => {
   const rows = await readMemberships(session, { roles: [role.name], members: [user.name] });
   const held = rows.some((row) => row.inherit || session.versionNum < membershipOptionsSince);
   const statements: Statement[] = [];

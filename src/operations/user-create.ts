@@ -19,8 +19,9 @@ import { findGroupRole, planAssignment } from "./memberships.ts";
 import type { StepReport } from "./operation-store.ts";
 import { parsePrincipalName } from "./principals.ts";
 import { readBeforeChange, recordChange, recordFailure } from "./record.ts";
-import { fullRoleName } from "./role-names.ts";
+import { assertAllowedEverywhere, assertAllowedKind, fullRoleName } from "./role-names.ts";
 import { findSchema } from "./schema-lookup.ts";
+import { createTemplateBook } from "./template-lookup.ts";
 import { type PlannedStep, type UserPlan, userPlan } from "./user-plan.ts";
 
 export interface InitialRole {
@@ -181,7 +182,7 @@ function sqlStep(
     about: { kind: "sql", description: `${what} its first roles`, database: target.database },
     async run() {
       const applied = await applyDecision(context, call, target, (session) =>
-        decideCreation(session, context, input, kept.verifier),
+        decideCreation(session, context, call, input, kept.verifier),
       );
       kept.warnings = applied.warnings;
       statements.push(...applied.statements);
@@ -199,7 +200,7 @@ async function planCreation(
   const user = parseNewUser(context, input);
   const { decision, missing } = await planOnly(context, call, target, async (session) => {
     const missing = !(await readRoles(session, [user])).has(user);
-    const decision = await decideCreation(session, context, input, "", "planned");
+    const decision = await decideCreation(session, context, call, input, "", "planned");
     return { statements: [], warnings: [], result: { decision, missing } };
   }).then(({ result }) => result);
   if (input.type !== "built_in") {
@@ -230,6 +231,7 @@ function nameClash(user: string, because: string): ServiceError {
 async function decideCreation(
   session: Session,
   context: Context,
+  call: Call,
   input: CreateUserInput,
   verifier: string | undefined,
   planned?: "planned",
@@ -247,12 +249,16 @@ async function decideCreation(
   if (row === undefined && input.type !== "built_in" && planned === undefined) {
     throw nameClash(user, "Cloud SQL lists it, but PostgreSQL has no such role");
   }
+  const book = createTemplateBook(context);
   for (const { schema, role } of uniqueRoles(input.initialRoles)) {
     const name = parseIdentifier("schema_name", schema);
     await findSchema(session, name);
-    const group = await findGroupRole(session, name, fullRoleName(session.target, name, role));
+    const roleName = fullRoleName(session.target, name, role);
+    assertAllowedKind(call, session.target, name, roleName);
+    const group = await findGroupRole(session, name, roleName);
+    await assertAllowedEverywhere(call, session.target, group);
     const member = { name: user, inherits: row?.inherits ?? true };
-    const assignment = await planAssignment(session, group, member);
+    const assignment = await planAssignment(session, group, member, book);
     warnings.push(...assignment.warnings);
     if (row !== undefined || input.type === "built_in") {
       statements.push(...assignment.statements);
