@@ -61,6 +61,18 @@ describe("the log", () => {
     assert.equal(lines.length, 2);
   });
 
+  it("writes a notice whatever its level is, under the name that Cloud Logging has for it", () => {
+    const [line = ""] = linesOf({ level: "error" }, (log) => {
+      log.info("no");
+      log.child({ a: 1 }).notice("audited", { labels: { log: "audit" } });
+    });
+    const { severity, message, a, "logging.googleapis.com/labels": labels } = JSON.parse(line);
+    assert.deepEqual(
+      { severity, message, a, labels },
+      { severity: "NOTICE", message: "audited", a: 1, labels: { log: "audit" } },
+    );
+  });
+
   it("adds a child's fields to each of its lines", () => {
     const [line = ""] = linesOf({}, (log) =>
       log.child({ requestId: "r1" }).child({ a: 1 }).info("x", { b: 2 }),
