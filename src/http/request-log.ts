@@ -16,7 +16,7 @@ export interface RequestRecord {
   readonly caller: string | undefined;
   readonly error: ServiceError | ClientGone | undefined;
   /** Where the time went, in milliseconds; undefined unless it is to be logged. */
-  readonly timings: LogFields | undefined;
+  readonly timings: Readonly<Record<string, number>> | undefined;
 }
 
 /** One line for each request. Of the URL it has the path only: the query may hold names. */
@@ -52,16 +52,16 @@ function requestFields(record: RequestRecord): LogFields {
 const longestUsualPath = 500;
 
 /** A request of which nothing is told but what all have: nearly every one. */
-function isUsual({ error, timings, operation, target, path }: RequestRecord): boolean {
+function isUsual({ error, operation, target, path }: RequestRecord): boolean {
   const isWhole = operation !== undefined && target !== undefined;
-  return error === undefined && timings === undefined && isWhole && path.length <= longestUsualPath;
+  return error === undefined && isWhole && path.length <= longestUsualPath;
 }
 
 const messageJson = (record: RequestRecord): string => textJson(messageOf(record));
 
 /** What `requestFields` says of a usual request, as redacted JSON. */
 function usualFields(record: RequestRecord): string {
-  const { request, path, status, seconds, operation = "", target, caller } = record;
+  const { request, path, status, seconds, operation = "", target, caller, timings } = record;
   const userAgent = request.headers["user-agent"];
   const remoteIp = request.socket.remoteAddress;
   let json = `"httpRequest":{"requestMethod":"${request.method}","requestUrl":${textJson(path)},"status":${status},"latency":"${seconds.toFixed(6)}s"`;
@@ -72,7 +72,8 @@ function usualFields(record: RequestRecord): string {
     json += `,"target":{"instance":${textJson(connectionName(target))},"database":${textJson(target.database)}}`;
   }
   if (caller !== undefined) json += `,"caller":${textJson(caller)}`;
-  return `${json},"outcome":"success"`;
+  json += `,"outcome":"success"`;
+  return timings === undefined ? json : `${json},"timings":${JSON.stringify(timings)}`;
 }
 
 const longestUserAgent = 200;
