@@ -69,15 +69,15 @@ function readBytes(request: IncomingMessage): Promise<Buffer> {
       discard(request);
       reject(tooLarge());
     };
-    // Every request closes in the end; making an error of that costs more than reading the body.
+    // Every request closes in the end; making an error of that costs more than reading the body. An error of its
+    // own a request has only for who listens to it, and it closes then too.
     const onClose = (): void => reject(new Error("The client went away while it sent the body"));
     request.on("data", onData);
-    request.once("end", () => {
+    request.on("end", () => {
       request.off("close", onClose);
       resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
     });
-    request.once("error", reject);
-    request.once("close", onClose);
+    request.on("close", onClose);
   });
 }
 

@@ -29,6 +29,7 @@ const commonHeaders = {
 const commonList = Object.entries(commonHeaders);
 
 const json = { "Content-Type": "application/json; charset=utf-8" };
+const jsonList = [...commonList, ...Object.entries(json)].flat();
 // A page may use the styles that it carries, and nothing else.
 const page = { "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": docsPolicy };
 
@@ -69,14 +70,25 @@ export function problemReply(error: ServiceError | ClientGone, occurrence: Occur
   };
 }
 
-/** Does nothing when the client has gone. */
+/** Does nothing when the client has gone. `headers` go before the common ones, and the reply's own before all. */
 export function sendReply(response: ServerResponse, reply: Reply, headers: Headers): void {
   if (response.destroyed || response.headersSent) return;
-  const list = headerList({ ...headers, ...reply.headers });
+  const list =
+    reply.headers === json ? jsonHeaderList(headers) : headerList({ ...headers, ...reply.headers });
   if (reply.status !== 204) list.push("Content-Length", String(Buffer.byteLength(reply.body)));
   // A flat list, since Node makes one of anything else.
   response.writeHead(reply.status, list);
   response.end(reply.body);
+}
+
+/** Nearly every answer: what all of them have is a list already. */
+function jsonHeaderList(own: Headers): string[] {
+  const list = jsonList.slice();
+  for (const name in own) {
+    if (name in commonHeaders || name in json) return headerList({ ...own, ...json });
+    list.push(name, own[name] ?? "");
+  }
+  return list;
 }
 
 function headerList(own: Headers): string[] {

@@ -24,7 +24,7 @@ export function rememberRoutes(api: OpenAPIBackend): void {
   router.getOperations = () => operations;
   router.getOperation = (id) => byId.get(id);
   rememberMatches(api, operations);
-  rememberParsing(api);
+  rememberParsing(api, operations);
   skipPreparation(api);
 }
 
@@ -39,15 +39,18 @@ function rememberMatches({ router }: OpenAPIBackend, operations: readonly ApiOpe
   router.matchOperation = match;
 }
 
-function rememberParsing({ router }: OpenAPIBackend): void {
+function rememberParsing({ router }: OpenAPIBackend, operations: readonly ApiOperation[]): void {
   const ask = router.parseRequest.bind(router);
+  /** Methods and paths that are as the library would make them. */
+  const normal = new Set(operations.flatMap(({ method, path }) => [method, path]));
   const parsed = new WeakMap<Request, ParsedRequest>();
   router.parseRequest = (request, operation) => {
     if (!isPlain(request) || takesParameters(operation)) return ask(request, operation);
     const known = parsed.get(request);
     if (known !== undefined) return known;
+    const isNormal = normal.has(request.method) && normal.has(request.path);
     const result = {
-      ...router.normalizeRequest(request),
+      ...(isNormal ? request : router.normalizeRequest(request)),
       params: {},
       query: {},
       cookies: {},
