@@ -60,12 +60,17 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     statementTimeoutMs: settings.statementTimeoutMs,
     now: clock.now,
     openedAt: clock.now(),
-    expiresAt: clock.now() + settings.maxLifetimeMs * (1 - clock.random() / 10),
+    expiresAt: clock.now() + lifetimeMs(settings.maxLifetimeMs, clock),
   });
 }
 
 /** Objects in a user's schema must not stand in for the catalogue's while the admin's rights are in use. */
 const startupOptions = "-c search_path=pg_catalog";
+
+/** Shortened by up to a tenth, so that connections opened together do not end together. */
+export function lifetimeMs(maxLifetimeMs: number, clock: Pick<Clock, "random">): number {
+  return maxLifetimeMs * (1 - clock.random() / 10);
+}
 
 async function withDeadline(client: pg.Client, timeoutMs: number, options: ConnectOptions): Promise<void> {
   const { clock, signal } = options;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ServiceError } from "../../src/errors.ts";
 import { backoffMs } from "../../src/postgres/backoff.ts";
-import { parseServerVersion } from "../../src/postgres/connect.ts";
+import { lifetimeMs, parseServerVersion } from "../../src/postgres/connect.ts";
 import { deriveLimit } from "../../src/postgres/instance-state.ts";
 import { applicationNameOf } from "../../src/postgres/lease.ts";
 import { attemptBudgetMs } from "../../src/postgres/open-connection.ts";
@@ -28,6 +28,14 @@ describe("an attempt to connect", () => {
     assert.equal(attemptBudgetMs(10_000, 1), 10_000);
     assert.equal(attemptBudgetMs(1_500, 3), 1_000);
     assert.equal(attemptBudgetMs(400, 3), 400);
+  });
+});
+
+describe("the lifetime of a connection", () => {
+  it("is up to a tenth shorter than the setting, at random", () => {
+    const at = (random: number) => lifetimeMs(3_600_000, { random: () => random });
+    assert.deepEqual([at(0), at(0.5)], [3_600_000, 3_420_000]);
+    assert.ok(at(0.999) > 3_240_000);
   });
 });
 
