@@ -5,3 +5,5 @@
 process.stdin.on("error", () => {});
 process.stdin.once("close", () => process.kill(process.pid, "SIGTERM"));
 process.stdin.resume();
+// Watching alone keeps no service alive that could not start.
+process.stdin.unref();

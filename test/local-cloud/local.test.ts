@@ -201,6 +201,43 @@ test("another fleet runs without the service, and is described", async () => {
   assert.equal(await run.ended, 0);
 });
 
+/** The status of a call without a token. */
+async function callUnknown(directory: string): Promise<number> {
+  const { service_url } = await readDescription(directory);
+  const target = {
+    ...{ project_id: "small-project", region: "europe-west1" },
+    ...{ instance_name: "small", database_name: "shop" },
+  };
+  const answer = await fetch(`${service_url}/database/schemas`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(target),
+  });
+  return answer.status;
+}
+
+test("callers are asked who they are, unless that is switched off, which is for this machine only", async () => {
+  const args = ["--fleet", await writeFleet({ users: [{ name: "al@example.com", type: "CLOUD_IAM_USER" }] })];
+  const asking = start({ args });
+  await asking.ready();
+  assert.equal(await callUnknown(directory), 401);
+  assert.match(asking.output(), /^ {2}npm run --silent token -- al@example\.com$/m);
+  asking.child.kill("SIGTERM");
+  await asking.ended;
+
+  const open = start({ args, env: { AUTH_MODE: "none" } });
+  await open.ready();
+  assert.equal(await callUnknown(directory), 200);
+  assert.match(open.output(), /asks nobody who they are/);
+  assert.doesNotMatch(open.output(), /TOKEN/);
+  open.child.kill("SIGTERM");
+  await open.ended;
+
+  const exposed = start({ args, env: { AUTH_MODE: "none", API_HOST: "0.0.0.0" } });
+  assert.equal(await exposed.ended, 1);
+  assert.match(exposed.errors(), /AUTH_MODE: none is for a service that listens on this machine only/);
+});
+
 test("a second run in the same directory is refused while the first one lives", async () => {
   const path = await writeFleet();
   const first = start({ args: ["--fleet", path, "--cloud-only"] });
