@@ -13,7 +13,8 @@ export interface TemplatePolicy {
   readonly allowedNativeRoles: readonly string[];
 }
 
-const templateName = /^[a-z][a-z0-9_]{0,62}$/;
+/** A name that a template can have; any other is that of none. */
+export const templateName = /^[a-z][a-z0-9_]{0,62}$/;
 const kindName = /^[a-z][a-z0-9_]{0,39}$/;
 const roleFields = [
   "kind",

@@ -1,8 +1,11 @@
 import type { DocumentReference, Firestore } from "@google-cloud/firestore";
 import type { Template } from "../domain/role-template.ts";
+import { versionPattern } from "../domain/semantic-version.ts";
+import { templateName } from "../domain/template-parser.ts";
 import {
   type StoredTemplate,
   type TemplateWrite,
+  unknownTemplate,
   withRetired,
   withVersion,
 } from "../domain/template-versions.ts";
@@ -68,12 +71,15 @@ export function createTemplateStore(options: TemplateStoreOptions): FirestoreTem
         return docs.flatMap((document) => parseStored(document) ?? []);
       });
     },
-    read(name) {
+    async read(name) {
+      if (!templateName.test(name)) return undefined;
       return client.use(readUse(), async (firestore) => parseStored(await documentOf(firestore, name).get()));
     },
     async readVersion(name, version) {
       const kept = definitions.get(keyOf(name, version));
       if (kept !== undefined) return kept;
+      // They may come from a role's comment, and not every text is the id of a document.
+      if (!templateName.test(name) || !versionPattern.test(version)) return undefined;
       const found = await client.use(readUse(), async (firestore) => {
         const document = documentOf(firestore, name).collection("versions").doc(version);
         return parseDefinition(await document.get());
@@ -85,7 +91,8 @@ export function createTemplateStore(options: TemplateStoreOptions): FirestoreTem
       const authorship = { author, at: new Date() };
       return write(template.name, (before) => withVersion(before, template, as, authorship), template);
     },
-    retire(name, version, author) {
+    async retire(name, version, author) {
+      if (!templateName.test(name)) throw unknownTemplate(name);
       const authorship = { author, at: new Date() };
       return write(name, (before) => withRetired(before, name, version, authorship));
     },

@@ -102,6 +102,16 @@ test("of many who add the same name at once, one content wins, and all agree on 
   assert.equal((await stores[0]?.read("custom"))?.versions.length, 1);
 });
 
+test("a name that no template can have is that of none, whatever it does to a path", async () => {
+  const store = openStore();
+  for (const name of ["../../etc/passwd", ".", "", "a/b/c", "__x__", "é".repeat(2000), "Custom"]) {
+    assert.equal(await store.read(name), undefined);
+    assert.equal(await store.readVersion(name, "1.0.0"), undefined);
+    await assert.rejects(store.retire(name, undefined, author), refusedAs("not_found"));
+  }
+  assert.equal(await store.readVersion("custom", "../1"), undefined);
+});
+
 test("a store that is away is a failure, never an empty one", async () => {
   const store = openStore();
   await store.add(template(), "new", author);
