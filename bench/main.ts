@@ -9,6 +9,7 @@ import { measureClients } from "./sections/clients.ts";
 import { measureFirstRequest } from "./sections/first-request.ts";
 import { measureFleet } from "./sections/fleet.ts";
 import { measureMemory } from "./sections/memory.ts";
+import { measureRoles } from "./sections/roles.ts";
 import type { Section } from "./sections/section.ts";
 import { measureSoak } from "./sections/soak.ts";
 import { measureOperations, measureThroughput } from "./sections/throughput.ts";
@@ -24,10 +25,11 @@ const sections: Readonly<Record<string, Section>> = {
   fleet: measureFleet,
   soak: measureSoak,
   tools: measureWithTools,
+  roles: measureRoles,
 };
 
 /** Too long, or of too little weight, for a quick run; `--only fleet --quick` runs a short one. */
-const notQuick: readonly string[] = ["fleet", "soak", "tools"];
+const notQuick: readonly string[] = ["fleet", "soak", "tools", "roles"];
 
 const options = parseOptions(process.argv.slice(2));
 const startedAt = performance.now();
