@@ -103,9 +103,13 @@ async function readAll(session: Session, wanted: ReadonlyMap<string, readonly Ma
   const extensions = [...new Set(pairs.flatMap(({ role }) => role.extensions))];
   const future = [...wanted].map(([schema, roles]) => ({ schema, roles: futureCreators(roles) }));
   const memberships = await readMemberships(session, { members: names });
+  // The planner takes the lists that are joined for short ones; of many schemas nested loops would take minutes.
+  const many = schemas.length > 1;
+  if (many) await session.query("SET LOCAL enable_nestloop = off");
   const gaps = await readPrivilegeGaps(session, pairs);
   const absentColumns = await readAbsentColumns(session, pairs);
   const foreignGrants = await readForeignGrants(session, pairs);
+  if (many) await session.query("SET LOCAL enable_nestloop = on");
   const defaults = await readDefaultPrivileges(session, schemas, names);
   return {
     roles: await readRoles(session, names),

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { type FirestoreServer, startFirestore } from "../../src/local-cloud/firestore.ts";
+import { readDrift } from "../../src/operations/drift.ts";
+import { checkHistory } from "../../src/operations/history.ts";
+import { assignRole } from "../../src/operations/memberships.ts";
+import { initializeRoles } from "../../src/operations/roles.ts";
+import {
+  type ChangeJob,
+  type ChangeOrder,
+  type ChangeOutcome,
+  openChangeContext,
+} from "../support/change-process.ts";
+import { serviceErrorOf } from "../support/errors.ts";
+import { testTarget } from "../support/pools.ts";
+import { majors, type RoleFleet, startRoleFleet } from "../support/role-fleet.ts";
+
+const script = fileURLToPath(new URL("../support/change-process.ts", import.meta.url));
+const databases = ["d0", "d1", "d2", "d3", "d4"];
+const users = ["alice@example.com", "bob@example.com", "eve@example.com"] as const;
+const processes = 3;
+
+async function runProcess(order: ChangeOrder): Promise<readonly ChangeOutcome[]> {
+  const child = fork(script, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  child.send(order);
+  const [outcomes] = await once(child, "message", { signal: AbortSignal.timeout(90_000) });
+  if (child.exitCode === null) await once(child, "exit");
+  return outcomes as readonly ChangeOutcome[];
+}
+
+for (const major of majors) {
+  describe(`changes at once on PostgreSQL ${major}`, () => {
+    let fleet: RoleFleet;
+    let firestore: FirestoreServer;
+    let own: ReturnType<typeof openChangeContext>;
+    const connection = () => {
+      const { host, port, adminPassword } = fleet.server(major);
+      return { servers: { [`pg${major}`]: { host, port, adminPassword } }, firestore: firestore.host };
+    };
+
+    before(async () => {
+      [fleet, firestore] = await Promise.all([startRoleFleet("permissive", [major]), startFirestore()]);
+      for (const name of users) await fleet.server(major).createUser({ name, type: "CLOUD_IAM_USER" });
+      own = openChangeContext(connection());
+      for (const database of databases) {
+        const setup = "CREATE SCHEMA app AUTHORIZATION postgres; CREATE SCHEMA more AUTHORIZATION postgres";
+        const target = await fleet.createDatabase(major, database, setup);
+        await initializeRoles(own.context, fleet.call(), target, { schema: "app" });
+        const bob = { schema: "app", username: users[1], role: "reader" };
+        await assignRole(own.context, fleet.call(), target, bob);
+      }
+    });
+    after(async () => {
+      await own.close();
+      await Promise.all([fleet.stop(), firestore.stop()]);
+    });
+
+    test("20 calls of three processes all succeed, and the registry ends equal to the catalog", async () => {
+      const jobs = databases.flatMap((database): ChangeJob[] => [
+        { kind: "initialize", database, schema: "more" },
+        { kind: "assign", database, schema: "app", username: users[0], role: "reader" },
+        { kind: "revoke", database, schema: "app", username: users[1], role: "reader" },
+        { kind: "assign", database, schema: "app", username: users[2], role: "admin" },
+      ]);
+      assert.equal(jobs.length, 20);
+      const orders = Array.from({ length: processes }, (_, at) => ({
+        ...connection(),
+        jobs: jobs.filter((_job, number) => number % processes === at),
+      }));
+      const outcomes = (await Promise.all(orders.map(runProcess))).flat();
+      assert.deepEqual(
+        outcomes.filter(({ error }) => error !== undefined),
+        [],
+      );
+      assert.equal(outcomes.length, jobs.length);
+      for (const database of databases) {
+        const target = testTarget(`pg${major}`, database);
+        const { drift, schemas } = await readDrift(own.context, fleet.call(), target, { forceFull: true });
+        assert.deepEqual([drift, schemas], [[], ["app", "more"]]);
+        const members = await fleet.sql(
+          target,
+          `SELECT m.member::regrole::text AS member, m.roleid::regrole::text AS role FROM pg_auth_members m
+            WHERE m.roleid::regrole::text LIKE $1 AND m.member::regrole::text LIKE '%@%' ORDER BY 1`,
+          [`${database}\\_%`],
+        );
+        assert.deepEqual(members, [
+          { member: `"${users[0]}"`, role: `${database}_app_reader` },
+          { member: `"${users[2]}"`, role: `${database}_app_admin` },
+        ]);
+        const check = await checkHistory(own.context, fleet.call(), target);
+        assert.deepEqual(check, { intact: true, entries: 6 });
+      }
+    });
+
+    test("what Firestore could not record after the commit, drift names and another process's next call mends", async () => {
+      const target = await fleet.createDatabase(major, "late", "CREATE SCHEMA app AUTHORIZATION postgres");
+      const here = fleet.context;
+      const input = { schema: "app" };
+      const failing = {
+        ...here,
+        registry: { ...fleet.registry, record: () => Promise.reject(new Error("down")) },
+      };
+      const error = await serviceErrorOf(initializeRoles(failing, fleet.call(), target, input));
+      assert.deepEqual(
+        [error.kind, error.details.database, error.details.registry],
+        ["unavailable", "committed", "failed"],
+      );
+      const there = fleet.otherProcess();
+      const { drift } = await readDrift(there, fleet.call(), target, {});
+      assert.deepEqual([...new Set(drift.map(({ kind }) => kind))], ["missing"]);
+      assert.ok(drift.every(({ object }) => object.startsWith("registry entry of")));
+      await initializeRoles(there, fleet.call(), target, input);
+      assert.deepEqual((await readDrift(there, fleet.call(), target, {})).drift, []);
+    });
+  });
+}
