@@ -86,6 +86,16 @@ export function isGrantableRole(name: string): boolean {
   return harmlessRoles.has(name) || !isSystemRole(name);
 }
 
+/** Whether a state can name a role or user: a name that looks like an address in upper case would become another. */
+export function isExpressibleRole(name: string): boolean {
+  if (name === publicGrantee || isSystemRole(name)) return true;
+  const faults: string[] = [];
+  const parsed = parseRoleName(name, "", (_, detail) => {
+    if (detail !== undefined) faults.push(detail);
+  });
+  return faults.length === 0 && parsed === name;
+}
+
 export const emptyState: DesiredState = Object.freeze({
   schemas: [],
   templates: [],

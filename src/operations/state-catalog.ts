@@ -1,5 +1,6 @@
 import { publicGrantee } from "../domain/desired-grants.ts";
-import type { DesiredState } from "../domain/desired-state.ts";
+import { type DesiredState, isExpressibleRole } from "../domain/desired-state.ts";
+import { identifierFault } from "../domain/names.ts";
 import {
   type AclObject,
   type AclRow,
@@ -28,6 +29,8 @@ export interface StateCatalog {
   readonly defaultRevocations: readonly DefaultRevocationRow[];
   /** JSON of `[schema, table, column]` of the tables whose columns the state names. */
   readonly columns: ReadonlySet<string>;
+  /** What has a name that no state can hold, in words: it is left as it is. */
+  readonly leftOut: readonly string[];
   /** The roles that are named in any of these. */
   readonly roles: ReadonlyMap<string, RoleRow>;
 }
@@ -43,9 +46,27 @@ export async function readStateCatalog(
   const wanted = everywhere
     ? [...schemas.keys()]
     : [...named, ...state.schemas.map((one) => one.name), ...state.templates.map((one) => one.schema)];
-  const objects = await readAclObjects(session, wanted);
-  const acl = await readAclRows(session, wanted);
-  const defaults = await readDefaultAclRows(session);
+  const leftOut: string[] = [];
+  const expressible = <One>(list: readonly One[], what: (one: One) => NamesOf): One[] =>
+    list.filter((one) => {
+      const { names, roles } = what(one);
+      const bad = [...names.filter(isUnreadable), ...roles.filter((role) => !isExpressibleRole(role))];
+      for (const name of bad)
+        leftOut.push(`No state can hold the name ${JSON.stringify(name)}: what has it is left as it is.`);
+      return bad.length === 0;
+    });
+  const objects = expressible(await readAclObjects(session, wanted), (one) => ({
+    names: namesOf(one),
+    roles: [],
+  }));
+  const acl = expressible(await readAclRows(session, wanted), (row) => ({
+    names: [...namesOf(row), row.column],
+    roles: [row.grantee],
+  }));
+  const defaults = expressible(await readDefaultAclRows(session), (row) => ({
+    names: [row.schema],
+    roles: [row.creator, row.grantee],
+  }));
   const tables = state.grants
     .filter((one) => one.columns.length > 0)
     .flatMap(({ schema, objects: list }) =>
@@ -72,9 +93,23 @@ export async function readStateCatalog(
     acl,
     defaults,
     defaultRevocations: await readDefaultRevocations(session),
+    leftOut: [...new Set(leftOut)],
     columns: tables.length === 0 ? new Set() : await readColumns(session, tables),
     roles: await readRoles(session, distinct),
   };
+}
+
+interface NamesOf {
+  readonly names: readonly (string | null)[];
+  readonly roles: readonly string[];
+}
+
+function namesOf({ schema, name }: AclObject): (string | null)[] {
+  return [schema, name];
+}
+
+function isUnreadable(name: string | null): boolean {
+  return name !== null && identifierFault(name) !== undefined;
 }
 
 export function superusersOf(catalog: StateCatalog): ReadonlySet<string> {

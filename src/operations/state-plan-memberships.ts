@@ -1,4 +1,4 @@
-import { type DesiredMembership, isGrantableRole } from "../domain/desired-state.ts";
+import { type DesiredMembership, isExpressibleRole, isGrantableRole } from "../domain/desired-state.ts";
 import { type ChainedGrant, endChain } from "../domain/grant-chain.ts";
 import { isSystemRole } from "../domain/names.ts";
 import type { Statement } from "../domain/plan.ts";
@@ -8,6 +8,7 @@ import { type Membership, type RoleRow, readMemberships, readRoles } from "../po
 import type { Session } from "../postgres/session.ts";
 import { grantMembershipWith, revokeMembershipOption } from "../postgres/statements/membership-options.ts";
 import { membershipOptionsSince, revokeMembership } from "../postgres/statements/memberships.ts";
+import { unsafeAttributes } from "./role-names.ts";
 import { isExempt, type StateScope } from "./state-scope.ts";
 
 export interface MembershipPlan {
@@ -37,8 +38,8 @@ export async function planStateMemberships(session: Session, scope: StateScope):
     grants.map((one) => one.membership.role),
     scope,
   );
-  const others = (await readMembersOf(session, rows)).superusers;
-  const marked = rows.map((row) => toRow(scope, row, others));
+  const { superusers: others, unsafe } = await readKinds(session, rows);
+  const marked = rows.map((row) => (unsafe.has(row.role) ? untouched(row) : toRow(scope, row, others)));
   const { ordered, regranted } = endChain(
     marked,
     (row) => row.loses === "membership" || row.loses.includes("ADMIN"),
@@ -108,13 +109,21 @@ async function readRows(session: Session, scope: StateScope): Promise<Membership
   return [...new Map(all as [string, Membership][]).values()];
 }
 
-async function readMembersOf(
-  session: Session,
-  rows: readonly Membership[],
-): Promise<{ superusers: ReadonlySet<string> }> {
-  const names = [...new Set(rows.flatMap((row) => [row.member, row.grantor]))];
-  const roles = await readRoles(session, names);
-  return { superusers: new Set([...roles.values()].filter((one) => one.isSuperuser).map((one) => one.name)) };
+interface Kinds {
+  readonly superusers: ReadonlySet<string>;
+  /** Roles that no state grants: logins, and those with rights beyond any grant. */
+  readonly unsafe: ReadonlySet<string>;
+}
+
+async function readKinds(session: Session, rows: readonly Membership[]): Promise<Kinds> {
+  const names = [...new Set(rows.flatMap((row) => [row.role, row.member, row.grantor]))];
+  const roles = [...(await readRoles(session, names)).values()];
+  const isUnsafe = (row: RoleRow): boolean =>
+    unsafeAttributes(row).length > 0 || row.memberOf.some((group) => group.startsWith("cloudsql"));
+  return {
+    superusers: new Set(roles.filter((row) => row.isSuperuser).map((row) => row.name)),
+    unsafe: new Set(roles.filter(isUnsafe).map((row) => row.name)),
+  };
 }
 
 function* inheritanceWarnings(
@@ -175,21 +184,28 @@ async function assertMayGrant(session: Session, roles: readonly string[], scope:
   });
 }
 
+function untouched(row: Membership): Row {
+  return { ...row, subject: row.role, grantee: row.member, grantable: row.admin, loses: "nothing" };
+}
+
+function hasEffect({ admin, inherit, set }: Membership): boolean {
+  return admin || inherit || set;
+}
+
 /** What a row loses: nothing in mode additive, nothing of the admin's, of Cloud SQL's and of a template's own. */
 function toRow(scope: StateScope, row: Membership, superusers: ReadonlySet<string>): Row {
-  const chained = { ...row, subject: row.role, grantee: row.member, grantable: row.admin };
-  const keep: Row = { ...chained, loses: "nothing" };
+  const keep = untouched(row);
   if (scope.mode === "additive" || isExempt(scope, row.member, superusers)) return keep;
   const declared = scope.state.memberships.find((one) => one.role === row.role && one.member === row.member);
   if (declared !== undefined) {
     const loses = (["admin", "inherit", "set"] as const).filter((option) => row[option] && !declared[option]);
     const names = loses.map((option) => option.toUpperCase() as "ADMIN" | "INHERIT" | "SET");
-    return names.length === 0 ? keep : { ...chained, loses: names };
+    return names.length === 0 ? keep : { ...keep, loses: names };
   }
   if (scope.mode === "adopt" || scope.templateRoles.has(row.member)) return keep;
   if (!isGrantableRole(row.role) || (isSystemRole(row.role) && !scope.managedRoles.has(row.member)))
     return keep;
-  return { ...chained, loses: "membership" };
+  return hasEffect(row) && isExpressibleRole(row.member) ? { ...keep, loses: "membership" } : keep;
 }
 
 async function planEnds(
