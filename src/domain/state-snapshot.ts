@@ -21,19 +21,18 @@ export function hashState(state: DesiredState): string {
  * What the service answers for after a change: what the catalog says of its roles (`live`), and what states that were
  * applied declared beside (`declared`).
  */
-export function snapshotOf(live: DesiredState, declared: DesiredState): DesiredState {
-  const managed = new Set(live.memberships.map((one) => one.role));
+export function snapshotOf(
+  live: DesiredState,
+  managedRoles: readonly string[],
+  declared: DesiredState,
+): DesiredState {
+  const managed = new Set(managedRoles);
   const liveSchemas = new Set(live.schemas.map((one) => one.name));
   return canonicalState({
     ...declared,
     schemas: [...live.schemas, ...declared.schemas.filter((one) => !liveSchemas.has(one.name))],
     templates: live.templates,
-    memberships: [
-      ...live.memberships,
-      ...declared.memberships.filter(
-        (one) => !managed.has(one.role) && !live.memberships.some((row) => row.role === one.role),
-      ),
-    ],
+    memberships: [...live.memberships, ...declared.memberships.filter((one) => !managed.has(one.role))],
   });
 }
 

@@ -7,6 +7,7 @@ import type { Notice, Session } from "../postgres/session.ts";
 import { sqlstate, sqlstateOf } from "../postgres/sqlstate.ts";
 import type { Call, Context } from "./context.ts";
 import { databaseError } from "./database-errors.ts";
+import { type ManagedState, readManagedState } from "./managed-state.ts";
 
 /** What an operation wants done, decided from what is. `result` may hold what the answer needs besides the plan. */
 export interface Decision<T> extends Plan {
@@ -23,6 +24,8 @@ export interface Applied<T> extends Decision<T> {
   readonly failedOptional: readonly { readonly statement: Statement; readonly sqlstate: string }[];
   /** What became of each statement, in their order. */
   readonly outcomes: readonly StatementOutcome[];
+  /** What the service answers for after the change; absent when nothing was changed. */
+  readonly managed?: ManagedState;
 }
 
 /** Statements that were run, or were to be, and what became of each. */
@@ -137,8 +140,9 @@ async function applyOnce<T>(session: Session, decide: Decide<T>, run: Run): Prom
       await assertNothingLeft(session, decide, failedOptional);
       if (!lockedOutBefore && decision.mayLockOutAdmin !== true) await assertNotLockedOut(session);
     }
+    const managed = decision.statements.length > 0 ? { managed: await readManagedState(session) } : {};
     await commit(session);
-    return { ...decision, failedOptional, outcomes: run.outcomes };
+    return { ...decision, ...managed, failedOptional, outcomes: run.outcomes };
   } catch (error) {
     await session.query("ROLLBACK").catch(() => undefined);
     throw error;

@@ -1,10 +1,10 @@
 import type { StatementPreview } from "../domain/plan.ts";
 import { previewStatements } from "../domain/plan.ts";
 import type { Target } from "../domain/target.ts";
-import { type Attempt, applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
+import { applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { withInstanceLock } from "./instance-lock.ts";
-import { readBeforeChange, recordChange, recordFailure, type Subject } from "./record.ts";
+import { readBeforeChange, recordChange, recordedOf, recordFailure, type Subject } from "./record.ts";
 
 export interface Change<T> {
   readonly dryRun: boolean;
@@ -29,13 +29,9 @@ export async function runChange<T>(
     withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
   );
   if (applied.statements.length > 0) {
-    await recordChange(context, call, target, { ...subject, ...pick(applied), before });
+    await recordChange(context, call, target, { ...subject, ...recordedOf(applied), before });
   }
   return applied;
-}
-
-function pick({ statements, outcomes }: Attempt): Attempt {
-  return { statements, outcomes };
 }
 
 /** The part of an answer that only a dry run has. */

@@ -17,11 +17,12 @@ import {
 } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { withInstanceLock } from "./instance-lock.ts";
-import { readBeforeChange, recordChange, recordFailure, type Subject } from "./record.ts";
+import type { Declared } from "./managed-state.ts";
+import { readBeforeChange, recordChange, recordedOf, recordFailure, type Subject } from "./record.ts";
 import type { RegistryStatus, RoleRecord } from "./registry.ts";
 import { decideState, type PlannedState, type PlanSummary, type StateWish } from "./state-plan.ts";
 import type { StateMode } from "./state-scope.ts";
-import { resolveTemplate } from "./template-lookup.ts";
+import { findTemplate, resolveTemplate } from "./template-lookup.ts";
 
 export interface StateInput {
   readonly mode: StateMode;
@@ -40,6 +41,8 @@ export interface ApplyStateInput extends StateInput {
   /** The plan that was looked at: when the present one is another, nothing is done. */
   readonly planId?: string;
   readonly dryRun?: boolean;
+  /** The way back: what was declared last, of which all goes that `state` does not declare. */
+  readonly from?: DesiredState;
 }
 
 export interface ApplyStateResult extends StatePlanResult {
@@ -77,7 +80,10 @@ export async function applyState(
   subject: Subject = { summary: `apply a desired state in mode ${input.mode}` },
 ): Promise<ApplyStateResult> {
   const before = await (input.dryRun ? context.registry.read(target) : readBeforeChange(context, target));
-  const wish = await wishOf(context, input, before);
+  const wish = {
+    ...(await wishOf(context, input, before)),
+    ...(input.from === undefined ? {} : { from: input.from }),
+  };
   const decide = withPlanId(context, call, target, input, (session) => decideState(session, wish));
   if (input.dryRun) {
     const decision = await withInstanceLock(context, call, target, () =>
@@ -93,7 +99,16 @@ export async function applyState(
     throw withOutcomes(error);
   });
   const result = planResult(target, input.mode, applied);
-  await recordState(context, call, target, { before, applied, subject, planId: result.planId });
+  const { mode, from, state } = input;
+  const how =
+    from !== undefined || mode === "authoritative" ? "whole" : mode === "adopt" ? "replaces" : "adds";
+  await recordState(context, call, target, {
+    before,
+    applied,
+    subject,
+    planId: result.planId,
+    declared: { state, how },
+  });
   return {
     ...result,
     changed: applied.statements.length > 0,
@@ -122,12 +137,16 @@ function withOutcomes(error: unknown): unknown {
 
 async function wishOf(
   context: Context,
-  { mode, state }: StateInput,
+  { mode, state, from }: Pick<ApplyStateInput, "mode" | "state" | "from">,
   before: RegistryStatus | undefined,
 ): Promise<StateWish> {
+  // A version that was retired since is good enough to go back to.
+  const isBack = from !== undefined;
   const templates: Template[] = [];
   for (const { name, version } of state.templates) {
-    templates.push(await resolveTemplate(context, name, version ?? undefined));
+    const find = isBack ? findTemplate : resolveTemplate;
+    const found = await find(context, name, version ?? undefined);
+    templates.push("template" in found ? found.template : found);
   }
   const registered = new Set(before?.roles.map((role) => role.name));
   return { mode, state, templates, registered };
@@ -223,13 +242,14 @@ interface StateChange {
   readonly applied: Applied<PlannedState>;
   readonly subject: Subject;
   readonly planId: string;
+  readonly declared: Declared;
 }
 
 async function recordState(
   context: Context,
   call: Call,
   target: Target,
-  { before, applied, subject, planId }: StateChange,
+  { before, applied, subject, planId, declared }: StateChange,
 ): Promise<void> {
   const roles = templateRecords(applied);
   const known = new Map(before?.roles.map((role) => [role.name, role]));
@@ -240,8 +260,7 @@ async function recordState(
     );
   };
   if (applied.statements.length === 0 && roles.every(isKnown)) return;
-  const { statements, outcomes } = applied;
-  const change = { ...subject, statements, outcomes, before, planId };
+  const change = { ...subject, ...recordedOf(applied), before, planId, declared };
   await recordChange(context, call, target, change, { upsertRoles: roles });
 }
 

@@ -8,8 +8,14 @@ import { readMemberships, readRolesByComment } from "../postgres/role-catalog.ts
 import type { Session } from "../postgres/session.ts";
 import type { Call, Context } from "./context.ts";
 
+export interface ManagedState {
+  readonly state: DesiredState;
+  /** Names of the roles that bear the service's mark and are this database's. */
+  readonly roles: readonly string[];
+}
+
 /** What the service answers for by its roles' marks: templates, members, and owners of their schemas. */
-export async function readManagedState(session: Session): Promise<DesiredState> {
+export async function readManagedState(session: Session): Promise<ManagedState> {
   const templates = new Map<string, DesiredState["templates"][number]>();
   const names: string[] = [];
   for (const row of await readRolesByComment(session, roleMarkPrefix)) {
@@ -20,7 +26,7 @@ export async function readManagedState(session: Session): Promise<DesiredState> 
     const template = { schema: mark.schema, name: mark.template, version: mark.version };
     templates.set(JSON.stringify([mark.template, mark.schema]), template);
   }
-  if (names.length === 0) return emptyState;
+  if (names.length === 0) return { state: emptyState, roles: names };
   const owners = await readUserSchemas(session);
   const rows = (await readMemberships(session, { roles: names })).filter(
     ({ member }) =>
@@ -42,7 +48,8 @@ export async function readManagedState(session: Session): Promise<DesiredState> 
     const owner = owners.get(name) ?? null;
     return { name, owner: owner !== null && isExpressibleRole(owner) ? owner : null };
   });
-  return { ...emptyState, schemas, templates: [...templates.values()], memberships };
+  const state = { ...emptyState, schemas, templates: [...templates.values()], memberships };
+  return { state, roles: names };
 }
 
 /** What a state that was applied changes of what was declared before; undefined when no state was applied. */
@@ -60,7 +67,7 @@ export async function keepManagedState(
   context: Context,
   call: Call,
   target: Target,
-  live: DesiredState,
+  live: ManagedState,
   declared: Declared | undefined,
 ): Promise<string | undefined> {
   try {
@@ -71,7 +78,7 @@ export async function keepManagedState(
         : declared.how === "whole"
           ? declared.state
           : addDeclaration(earlier, declared.state, declared.how === "replaces");
-    const state = snapshotOf(live, inForce);
+    const state = snapshotOf(live.state, live.roles, inForce);
     const id = hashState(state);
     await context.registry.keepText(target, { kind: "states", id, text: JSON.stringify(state) });
     return id;

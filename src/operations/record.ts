@@ -2,8 +2,9 @@ import type { RecordedStatement } from "../domain/history.ts";
 import { planId, previewStatements } from "../domain/plan.ts";
 import { type Target, targetKey } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
-import { type Attempt, findAttempt } from "./apply.ts";
+import { type Applied, type Attempt, findAttempt } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
+import { type Declared, keepManagedState, type ManagedState } from "./managed-state.ts";
 import type { HistoryEntry, RegistryChange, RegistryStatus } from "./registry.ts";
 
 /** What a change was about. */
@@ -69,10 +70,21 @@ export interface Recorded extends Subject, Pick<Attempt, "statements"> {
   readonly outcomes?: Attempt["outcomes"];
   /** What the registry said before, where it was read. */
   readonly before?: RegistryStatus | undefined;
-  /** SHA-256 (hex) of the state that the target has now, for who has read it. */
-  readonly stateAfter?: string;
+  /** What the service answers for after the change, where that was read. */
+  readonly managed?: ManagedState;
+  /** What a desired state declared, where one was applied. */
+  readonly declared?: Declared;
   /** The id that the plan was answered under, where that is not the one of its statements alone. */
   readonly planId?: string;
+}
+
+/** What a record needs of a change that was applied. */
+export function recordedOf({
+  statements,
+  outcomes,
+  managed,
+}: Applied<unknown>): Pick<Recorded, "statements" | "outcomes" | "managed"> {
+  return { statements, outcomes, ...(managed === undefined ? {} : { managed }) };
 }
 
 function runOf({
@@ -110,12 +122,15 @@ export async function recordChange(
   subject: Recorded,
   change?: RegistryChange,
 ): Promise<void> {
-  const { statements: _, outcomes: __, before, ...about } = subject;
+  const { statements: _, outcomes: __, before, managed, declared, ...about } = subject;
+  const stateAfter =
+    managed === undefined ? undefined : await keepManagedState(context, call, target, managed, declared);
   const { actor, requestId, operation: action } = call;
   const entry: HistoryEntry = {
     ...{ actor, requestId, action, outcome: "succeeded", ...about },
     ...runOf(subject),
     ...templatesOf(before, change),
+    ...(stateAfter === undefined ? {} : { stateAfter }),
   };
   notePlan(call, entry);
   try {

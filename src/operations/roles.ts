@@ -15,7 +15,7 @@ import type { Call, Context } from "./context.ts";
 import { planNewCreators } from "./creator-coverage.ts";
 import { withInstanceLock } from "./instance-lock.ts";
 import { readManagedRoles } from "./managed-roles.ts";
-import { readBeforeChange, recordChange, recordFailure } from "./record.ts";
+import { readBeforeChange, recordChange, recordedOf, recordFailure } from "./record.ts";
 import type { RegistryStatus } from "./registry.ts";
 import type { RoleFinding } from "./role-finding.ts";
 import { type Adoption, assertOwnRole } from "./role-names.ts";
@@ -93,7 +93,7 @@ export async function initializeRoles(
       context,
       call,
       target,
-      { ...subject, statements: applied.statements, outcomes: applied.outcomes, before },
+      { ...subject, ...recordedOf(applied), before },
       { upsertRoles: roles, ...(forgotten.length > 0 ? { removeRoles: forgotten } : {}) },
     );
   }

@@ -4,7 +4,7 @@ import type { DefaultAclRow } from "../postgres/acl-catalog.ts";
 import type { Authority } from "../postgres/authority.ts";
 import { changeDefaultGrant, type GrantAction } from "../postgres/statements/grants.ts";
 import { type StateCatalog, superusersOf } from "./state-catalog.ts";
-import { isExempt, type StateScope } from "./state-scope.ts";
+import { isDroppedDefault, isExempt, type StateScope } from "./state-scope.ts";
 import {
   declaredKey,
   defaultKey,
@@ -68,6 +68,7 @@ function endOf(
   if (wanted.defaultsNotPublic.has(key)) return undefined;
   const found = wanted.defaults.get(key);
   if (found !== undefined) return row.grantable && !found.grantable ? "revoke_option" : undefined;
+  if (isDroppedDefault(scope, row)) return "revoke";
   if (row.schema === null && isPublicByDefault(row.type, row.grantee, row.privilege)) return undefined;
   const inTemplate = scope.templateRoles.get(row.grantee)?.schemas.has(row.schema ?? "") === true;
   if (inTemplate) {

@@ -5,7 +5,7 @@ import type { AclRow } from "../postgres/acl-catalog.ts";
 import type { Authority } from "../postgres/authority.ts";
 import { asRole, changeGrant, type GrantAction } from "../postgres/statements/grants.ts";
 import { type StateCatalog, superusersOf } from "./state-catalog.ts";
-import { isExempt, type StateScope } from "./state-scope.ts";
+import { isDropped, isExempt, type StateScope } from "./state-scope.ts";
 import {
   declaredKey,
   describeObject,
@@ -86,6 +86,7 @@ function losesOf(
   if (row.column === null && wanted.notPublic.has(key)) return "privilege";
   const found = wanted.privileges.get(key);
   if (found !== undefined) return row.grantable && !found.grantable ? "option" : "nothing";
+  if (isDropped(scope, row)) return "privilege";
   if (isPublicByDefault(row.type, row.grantee, row.privilege)) return "nothing";
   if (isTemplateGrant(scope, row)) return row.grantable && row.grantor === row.owner ? "option" : "nothing";
   const declared = wanted.declaredOn.has(declaredKey(row.grantee, row));

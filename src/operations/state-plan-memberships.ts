@@ -96,7 +96,7 @@ function assertMembership(
 
 /** From 16 on, rows of every grantor; memberships of what the state manages, and those that it declares. */
 async function readRows(session: Session, scope: StateScope): Promise<Membership[]> {
-  const declared = scope.state.memberships.map((one) => one.role);
+  const declared = [...scope.state.memberships, ...scope.dropped.memberships].map((one) => one.role);
   const byRole = await readMemberships(session, {
     roles: [...new Set([...declared, ...scope.managedRoles])],
   });
@@ -202,6 +202,8 @@ function toRow(scope: StateScope, row: Membership, superusers: ReadonlySet<strin
     const names = loses.map((option) => option.toUpperCase() as "ADMIN" | "INHERIT" | "SET");
     return names.length === 0 ? keep : { ...keep, loses: names };
   }
+  const goes = scope.dropped.memberships.some((one) => one.role === row.role && one.member === row.member);
+  if (goes && hasEffect(row)) return { ...keep, loses: "membership" };
   if (scope.mode === "adopt" || scope.templateRoles.has(row.member)) return keep;
   if (!isGrantableRole(row.role) || (isSystemRole(row.role) && !scope.managedRoles.has(row.member)))
     return keep;

@@ -1,7 +1,8 @@
-import type { DesiredState } from "../domain/desired-state.ts";
+import { type DesiredState, emptyState } from "../domain/desired-state.ts";
 import { expandTemplate } from "../domain/managed-role.ts";
 import type { Statement } from "../domain/plan.ts";
 import type { Template } from "../domain/role-template.ts";
+import { snapshotOf, subtractState } from "../domain/state-snapshot.ts";
 import { notFound, ServiceError } from "../errors.ts";
 import { readUserSchemas } from "../postgres/acl-catalog.ts";
 import { planTaking, readAuthority } from "../postgres/authority.ts";
@@ -11,6 +12,7 @@ import { changeSchemaOwner, createGroupRole } from "../postgres/statements/membe
 import { createSchemaStatement } from "../postgres/statements/schemas.ts";
 import { type Decision, mayRetry } from "./apply.ts";
 import { databaseError } from "./database-errors.ts";
+import { readManagedState } from "./managed-state.ts";
 import type { RoleFinding } from "./role-finding.ts";
 import { unsafeAttributes } from "./role-names.ts";
 import { planOfFindings } from "./role-plan.ts";
@@ -50,6 +52,8 @@ export interface StateWish {
   readonly templates: readonly Template[];
   /** Names of managed roles that the registry lists. */
   readonly registered: ReadonlySet<string>;
+  /** The way back: what was declared last, of which all goes that the state does not declare. */
+  readonly from?: DesiredState;
 }
 
 /**
@@ -63,10 +67,11 @@ export async function decideState(session: Session, wish: StateWish): Promise<De
     const template = wish.templates[at] as Template;
     return { schema, roles: expandTemplate(template, session.target.database, schema, major) };
   });
-  const scope = scopeOf(wish.mode, wish.state, session.user, templates);
+  const dropped = wish.from === undefined ? emptyState : await readDropped(session, wish.from, wish.state);
+  const scope = scopeOf(wish.mode, wish.state, session.user, templates, dropped);
+  const warnings = keptByRollback(dropped);
   await session.query("SAVEPOINT desired_state");
   const stage = createStage(session);
-  const warnings: string[] = [];
   await stage.run("roles", await planGroupRoles(session, scope));
   for (const template of templates) {
     const renames = await planTemplateRenames(session, scope, template.roles);
@@ -91,6 +96,22 @@ export async function decideState(session: Session, wish: StateWish): Promise<De
     warnings: [...new Set([...warnings, ...memberships.warnings, ...rights.warnings])],
     result: { summary, templates, degraded: rights.degraded, schemaOwners: rights.schemaOwners },
   };
+}
+
+async function readDropped(session: Session, from: DesiredState, to: DesiredState): Promise<DesiredState> {
+  const live = await readManagedState(session);
+  return subtractState(snapshotOf(live.state, live.roles, from), to);
+}
+
+/** Roles and schemas are never dropped: others may have come to need them. */
+function keptByRollback({ schemas, templates, roles }: DesiredState): string[] {
+  return [
+    ...schemas.map(({ name }) => `Schema ${name} stays: nothing is dropped.`),
+    ...templates.map(
+      ({ name, schema }) => `The roles of template ${name} for schema ${schema} stay, without members.`,
+    ),
+    ...roles.map(({ name }) => `Role ${name} stays: nothing is dropped.`),
+  ];
 }
 
 type Part = "roles" | "schemas" | "memberships";

@@ -1,5 +1,5 @@
-import { publicGrantee } from "../domain/desired-grants.ts";
-import type { DesiredState } from "../domain/desired-state.ts";
+import { atomsOf, futureAtomsOf, type GrantAtom, publicGrantee } from "../domain/desired-grants.ts";
+import type { DesiredMembership, DesiredState } from "../domain/desired-state.ts";
 import type { ManagedRole } from "../domain/managed-role.ts";
 import { isSystemRole } from "../domain/names.ts";
 
@@ -32,6 +32,62 @@ export interface StateScope {
   /** Names of the template's roles and the plain ones. */
   readonly managedRoles: ReadonlySet<string>;
   readonly managedSchemas: ReadonlySet<string>;
+  /** What was declared once and is to go: the way back to an earlier state. */
+  readonly dropped: Dropped;
+}
+
+/** Keys of what is to go. */
+export interface Dropped {
+  readonly privileges: ReadonlySet<string>;
+  readonly defaults: ReadonlySet<string>;
+  readonly memberships: readonly DesiredMembership[];
+}
+
+type RowLike = Pick<GrantAtom, "grantee" | "schema" | "name" | "arguments" | "column" | "privilege"> & {
+  readonly type: string;
+};
+
+function rowKey({ grantee, type, schema, name, arguments: signature, column, privilege }: RowLike): string {
+  return JSON.stringify([grantee, type, schema, name, signature, column, privilege]);
+}
+
+function defaultRowKey(one: DefaultLike): string {
+  return JSON.stringify([one.grantee, one.type, one.schema, one.creator, one.privilege]);
+}
+
+interface DefaultLike {
+  readonly grantee: string;
+  readonly type: string;
+  readonly schema: string | null;
+  readonly creator: string;
+  readonly privilege: string;
+}
+
+/** Whether a privilege is to go: declared for its object, for all objects of that name, or for all of the type. */
+export function isDropped({ dropped }: StateScope, row: RowLike): boolean {
+  const anyArguments = { ...row, arguments: null };
+  return [row, anyArguments, { ...anyArguments, name: null }].some((one) =>
+    dropped.privileges.has(rowKey(one)),
+  );
+}
+
+export function isDroppedDefault({ dropped }: StateScope, row: DefaultLike): boolean {
+  return dropped.defaults.has(defaultRowKey(row));
+}
+
+function droppedOf(state: DesiredState): Dropped {
+  const present = state.grants.filter(
+    (one) => one.objects === "all" || one.objects.length > 0 || one.future_owners.length === 0,
+  );
+  return {
+    privileges: new Set(atomsOf(present).map((atom) => rowKey({ ...atom, type: atom.objectType }))),
+    defaults: new Set(
+      futureAtomsOf(state.grants).map((atom) =>
+        defaultRowKey({ ...atom, type: atom.objectType, creator: atom.owner }),
+      ),
+    ),
+    memberships: state.memberships,
+  };
 }
 
 export function scopeOf(
@@ -39,6 +95,7 @@ export function scopeOf(
   state: DesiredState,
   admin: string,
   templates: readonly ExpandedTemplate[],
+  dropped: DesiredState,
 ): StateScope {
   const templateRoles = new Map<string, TemplateRole>();
   for (const { schema, roles } of templates) {
@@ -52,6 +109,7 @@ export function scopeOf(
     state,
     admin,
     templateRoles,
+    dropped: droppedOf(dropped),
     managedRoles: new Set([...templateRoles.keys(), ...state.roles.map((role) => role.name)]),
     managedSchemas: new Set([
       ...state.schemas.map((one) => one.name),
