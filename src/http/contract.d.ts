@@ -398,6 +398,53 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/roles/import": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Read a database as a desired state
+         * @description Reads the schemas, roles, memberships, grants and default privileges of a database, whoever made them, as a desired
+         *     state. Planned against the database it is read from it leads to no statement, in any mode. Roles that bear this
+         *     service's mark come as their template. What no state can express is left as it is by every mode, and named in
+         *     `warnings`: who granted a privilege that its owner did not, privileges on languages, foreign servers and large
+         *     objects, memberships in logins and in roles of PostgreSQL.
+         */
+        readonly post: operations["importRoles"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/roles/rollback": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Go back to an earlier state
+         * @description Plans the way back to what the service answered for after an entry of the history: templates by their versions,
+         *     the members of their roles, the owners of their schemas, and what applied states declared. What was given since
+         *     is taken, what was taken is given again; what others did is left. Roles and schemas are never dropped: `warnings`
+         *     names those that stay. It is a dry run unless `dry_run` is false; the rollback is recorded as a change of its own.
+         */
+        readonly post: operations["rollbackRoles"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/roles/drift": {
         readonly parameters: {
             readonly query?: never;
@@ -1055,6 +1102,37 @@ export interface components {
             readonly plan?: components["schemas"]["Plan"];
             /** @description What became of each statement. Not in a dry run. */
             readonly statements?: readonly components["schemas"]["RecordedStatement"][];
+            readonly summary: components["schemas"]["PlanSummary"];
+            readonly warnings: readonly string[];
+        };
+        readonly RollbackRolesRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            /** @description The number of the history entry to whose state to go back. */
+            readonly sequence: number;
+            readonly plan_id?: components["schemas"]["PlanId"];
+            /**
+             * @description Answer with the plan and change nothing; false to do it.
+             * @default true
+             */
+            readonly dry_run?: boolean;
+        };
+        readonly RolesImported: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            readonly state: components["schemas"]["DesiredState"];
+            /** @description What the state does not express. */
+            readonly warnings: readonly string[];
+        };
+        readonly RolesRolledBack: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            readonly sequence: number;
+            /** @description Whether anything was done; in a dry run whether anything would be. */
+            readonly changed: boolean;
+            readonly plan_id: components["schemas"]["PlanId"];
+            readonly plan?: components["schemas"]["Plan"];
+            /** @description What became of each statement. Not in a dry run. */
+            readonly statements?: readonly components["schemas"]["RecordedStatement"][];
+            readonly state: components["schemas"]["DesiredState"];
             readonly summary: components["schemas"]["PlanSummary"];
             readonly warnings: readonly string[];
         };
@@ -3316,6 +3394,154 @@ export interface operations {
                      *     }
                      */
                     readonly "application/json": components["schemas"]["RolesApplied"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly importRoles: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["TargetRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The state, in its one form. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "1 schema, 1 role, 1 membership, 0 grants",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "state": {
+                     *         "schemas": [
+                     *           {
+                     *             "name": "app",
+                     *             "owner": "app_owner"
+                     *           }
+                     *         ],
+                     *         "templates": [],
+                     *         "roles": [
+                     *           {
+                     *             "name": "app_owner"
+                     *           }
+                     *         ],
+                     *         "memberships": [
+                     *           {
+                     *             "role": "app_owner",
+                     *             "member": "alice@example.com",
+                     *             "inherit": true,
+                     *             "set": true,
+                     *             "admin": false
+                     *           }
+                     *         ],
+                     *         "grants": [],
+                     *         "public_revocations": []
+                     *       },
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0412
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["RolesImported"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly rollbackRoles: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "sequence": 1
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["RollbackRolesRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The plan; or what became of it, when `dry_run` is false. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "1 statement, 1 of them destructive",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "sequence": 1,
+                     *       "changed": true,
+                     *       "plan_id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "plan": {
+                     *         "plan_id": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *         "statements": [
+                     *           {
+                     *             "description": "End the membership of alice@example.com in orders_app_reader that postgres granted",
+                     *             "sql": "REVOKE \"orders_app_reader\" FROM \"alice@example.com\" GRANTED BY \"postgres\"",
+                     *             "database": "orders",
+                     *             "optional": false,
+                     *             "destructive": true
+                     *           }
+                     *         ]
+                     *       },
+                     *       "state": {
+                     *         "schemas": [],
+                     *         "templates": [],
+                     *         "roles": [],
+                     *         "memberships": [],
+                     *         "grants": [],
+                     *         "public_revocations": []
+                     *       },
+                     *       "summary": {
+                     *         "roles": 0,
+                     *         "schemas": 0,
+                     *         "memberships": 1,
+                     *         "privileges": 0,
+                     *         "default_privileges": 0,
+                     *         "destructive": 1,
+                     *         "total": 1
+                     *       },
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0722
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["RolesRolledBack"];
                 };
             };
             readonly default: components["responses"]["Problem"];

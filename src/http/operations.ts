@@ -23,8 +23,10 @@ import {
   retireRoleTemplate,
 } from "../operations/role-templates.ts";
 import { findRecordedRegions, initializeRoles, readRolesStatus } from "../operations/roles.ts";
+import { rollbackState } from "../operations/rollback.ts";
 import { createSchema } from "../operations/schema-create.ts";
 import { listSchemas } from "../operations/schemas.ts";
+import { importState } from "../operations/state-import.ts";
 import { listTables } from "../operations/tables.ts";
 import { createUser } from "../operations/user-create.ts";
 import { listUsers } from "../operations/user-list.ts";
@@ -46,6 +48,7 @@ export const realOperations = {
   explainPrivilege,
   findRecordedRegions,
   grantInheritance,
+  importState,
   initializeRoles,
   killPools,
   listAccounts,
@@ -68,6 +71,7 @@ export const realOperations = {
   retireRoleTemplate,
   revokeInheritance,
   revokeRole,
+  rollbackState,
 };
 
 export type Operations = Readonly<typeof realOperations>;

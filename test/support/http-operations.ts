@@ -1,4 +1,5 @@
 import { standardTemplate } from "../../src/domain/builtin-templates.ts";
+import { emptyState } from "../../src/domain/desired-state.ts";
 import type { HistoryRecord } from "../../src/domain/history.ts";
 import type { StatementPreview } from "../../src/domain/plan.ts";
 import type { Operations } from "../../src/http/operations.ts";
@@ -299,6 +300,13 @@ export const pretendedOperations: Operations = {
     },
   ],
   listRoles: async () => ["orders_app_reader", "orders_app_writer"],
+  importState: async () => ({ state: emptyState, warnings: [] }),
+  rollbackState: async (_context, _call, _target, { dryRun }) => ({
+    ...someStatePlan,
+    changed: true,
+    state: emptyState,
+    ...(dryRun ? {} : { outcomes: someOutcomes }),
+  }),
   planState: async () => someStatePlan,
   applyState: async (_context, _call, _target, { dryRun }) => ({
     ...someStatePlan,

@@ -67,6 +67,7 @@ test("the types know every operation of the contract", () => {
     getRolesStatus: true,
     getServiceHealth: true,
     grantPostgresInheritance: true,
+    importRoles: true,
     initializeRoles: true,
     killPools: true,
     listAccounts: true,
@@ -88,6 +89,7 @@ test("the types know every operation of the contract", () => {
     retireRoleTemplate: true,
     revokePostgresInheritance: true,
     revokeRole: true,
+    rollbackRoles: true,
     verifyHistory: true,
   };
   assert.deepEqual(
