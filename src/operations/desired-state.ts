@@ -1,9 +1,11 @@
 import type { DesiredState } from "../domain/desired-state.ts";
 import type { RecordedStatement } from "../domain/history.ts";
+import { holdsInSchemas, type ManagedRole } from "../domain/managed-role.ts";
 import { previewStatements, type StatementPreview } from "../domain/plan.ts";
 import { comparePlans, planIdOf } from "../domain/plan-id.ts";
 import type { Template } from "../domain/role-template.ts";
 import type { Target } from "../domain/target.ts";
+import { unitedSchemas } from "../domain/united-schemas.ts";
 import { ServiceError } from "../errors.ts";
 import type { Session } from "../postgres/session.ts";
 import {
@@ -251,8 +253,8 @@ async function recordState(
   target: Target,
   { before, applied, subject, planId, declared }: StateChange,
 ): Promise<void> {
-  const roles = templateRecords(applied);
   const known = new Map(before?.roles.map((role) => [role.name, role]));
+  const roles = templateRecords(applied).map((role) => unitedSchemas(role, known.get(role.name)));
   const isKnown = (role: RoleRecord): boolean => {
     const record = known.get(role.name);
     return (
@@ -266,6 +268,8 @@ async function recordState(
 
 function templateRecords({ result, failedOptional }: Applied<PlannedState>): RoleRecord[] {
   const { templates, degraded, schemaOwners } = result;
+  const schemasOf = (role: ManagedRole): string[] =>
+    templates.filter((one) => one.roles.some(({ name }) => name === role.name)).map((one) => one.schema);
   const failed = new Set(failedOptional.map(({ statement }) => statement.role));
   const records = templates.flatMap(({ roles, schema }) =>
     roles.map((role): RoleRecord => {
@@ -282,6 +286,7 @@ function templateRecords({ result, failedOptional }: Applied<PlannedState>): Rol
         inherits: role.inherits,
         nativeRoles: role.nativeRoles,
         ...(owner === undefined ? {} : { schemaOwner: owner }),
+        ...(role.scope === "database" && holdsInSchemas(role) ? { schemas: schemasOf(role) } : {}),
       };
     }),
   );
