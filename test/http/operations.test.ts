@@ -143,7 +143,6 @@ test("an operation that changes something answers a dry run with its plan", asyn
     JSON.stringify(requestBody ?? "").includes("dry_run"),
   );
   assert.equal(changing.length, 12);
-  assert.equal(changing.length, 12);
   for (const { operationId } of changing) {
     const response = await sendExample(operationId, { dry_run: true });
     assertContract(operationId, response);
