@@ -59,7 +59,13 @@ export function compareGrants(scope: StateScope, catalog: StateCatalog, wanted: 
     const has = held.get(privilegeKey(object, column, grantee, privilege));
     return has === undefined || (grantable && !has);
   });
-  const anew = regranted.map((row): WantedPrivilege => ({ ...row, object: row }));
+  const isHeld = (row: EndedRow): boolean => {
+    const grantable = held.get(privilegeKey(row, row.column, row.grantee, row.privilege));
+    return grantable !== undefined && (grantable || !row.grantable);
+  };
+  const anew = regranted
+    .filter((row) => !isHeld(row))
+    .map((row): WantedPrivilege => ({ ...row, object: row }));
   const grants = [...missing, ...anew].map((one) => [
     privilegeKey(one.object, one.column, one.grantee, one.privilege),
     one,
@@ -212,7 +218,13 @@ function planEndsOf(
   may: (role: string) => boolean,
 ): { statements: Statement[]; reachable: EndedRow[]; warnings: string[] } {
   const actorOf = (row: EndedRow): string => (row.grantor === row.owner ? row.owner : row.grantor);
-  const reachable = ends.filter((row) => may(actorOf(row)));
+  // What rests on a grant and cannot be ended keeps that one too.
+  const stuck: EndedRow[] = [];
+  const reachable: EndedRow[] = [];
+  for (const row of ends) {
+    const rests = stuck.some((one) => one.subject === row.subject && one.grantor === row.grantee);
+    (rests || !may(actorOf(row)) ? stuck : reachable).push(row);
+  }
   const statements: Statement[] = [];
   for (let at = 0; at < reachable.length; ) {
     const first = reachable[at] as EndedRow;
@@ -230,7 +242,6 @@ function planEndsOf(
     statements.push(...(foreign === null ? group : asRole(catalog.database, foreign, group)));
     at = end;
   }
-  const stuck = ends.filter((row) => !may(actorOf(row)));
   const who = (row: EndedRow): string => (row.grantee === publicGrantee ? "PUBLIC" : row.grantee);
   return {
     statements,
@@ -238,7 +249,7 @@ function planEndsOf(
     warnings: stuck.map(
       (row) =>
         `${who(row)} keeps ${row.privilege} on ${describeObject(row)}: ${row.grantor} granted it, and ` +
-        `${catalog.admin} may not act for ${row.grantor} on this instance.`,
+        `${catalog.admin} may not act for ${row.grantor} on this instance, or for somebody who granted it on.`,
     ),
   };
 }
