@@ -27,7 +27,7 @@ export interface WorkDone {
 export type Work = (call: Call, progress: Progress) => Promise<WorkDone>;
 
 /** How long others leave an operation to a process that says nothing of it any more. */
-const leaseMs = 15_000;
+const leaseMs = 9_000;
 const longestMs = 15 * 60_000;
 
 interface Ended {
