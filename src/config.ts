@@ -91,6 +91,7 @@ export function parseConfig(environment: Environment, settingsFile = "") {
     operations: {
       adminUser: values.DB_ADMIN_USER,
       validateIamUsers: values.VALIDATE_IAM_USERS,
+      maxUsersPerRequest: values.MAX_USERS_PER_REQUEST,
       healthCheckTimeoutMs: values.HEALTH_CHECK_TIMEOUT,
     },
     sharedReads: values.SHARED_READS,

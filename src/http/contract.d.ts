@@ -655,6 +655,50 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/users/bulk-assign": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Assign many roles
+         * @description One after the other, each in a transaction of its own, with a result for each: one that fails does not undo the
+         *     others, and repeating the call does what is left. At most MAX_USERS_PER_REQUEST. When the instance cannot be
+         *     reached, the rest is reported as failed without being tried.
+         */
+        readonly post: operations["assignRoles"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/users/bulk-revoke": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Revoke many roles
+         * @description One after the other, each in a transaction of its own, with a result for each: one that fails does not undo the
+         *     others, and repeating the call does what is left. At most MAX_USERS_PER_REQUEST. When the instance cannot be
+         *     reached, the rest is reported as failed without being tried.
+         */
+        readonly post: operations["revokeRoles"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/users/create": {
         readonly parameters: {
             readonly query?: never;
@@ -1456,6 +1500,44 @@ export interface components {
             readonly optional: boolean;
             /** @description It takes away a privilege, a membership or an object. */
             readonly destructive: boolean;
+        };
+        readonly BulkMembershipRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            /** @description At most MAX_USERS_PER_REQUEST. */
+            readonly memberships: readonly {
+                readonly schema_name: components["schemas"]["SchemaName"];
+                readonly username: components["schemas"]["Username"];
+                /** @description The role's full name, or its kind, such as `reader`. */
+                readonly role_name: string;
+            }[];
+            /**
+             * @description Say what would become of each and change nothing; the plan has no statements of a failure.
+             * @default false
+             */
+            readonly dry_run?: boolean;
+        };
+        readonly BulkMembershipResult: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            readonly plan?: components["schemas"]["Plan"];
+            readonly changed: number;
+            readonly unchanged: number;
+            readonly failed: number;
+            readonly results: readonly {
+                readonly schema_name: string;
+                /** @description As it was asked for. */
+                readonly username: string;
+                /** @description The role's full name; of a failure, as it was asked for. */
+                readonly role_name: string;
+                /** @enum {string} */
+                readonly outcome: "changed" | "unchanged" | "failed";
+                readonly error: {
+                    readonly error_type: string;
+                    readonly message: string;
+                } | null;
+                readonly warnings: readonly string[];
+            }[];
         };
         readonly CreateUserRequest: {
             readonly project_id: components["schemas"]["ProjectId"];
@@ -4169,6 +4251,166 @@ export interface operations {
                      *     }
                      */
                     readonly "application/json": components["schemas"]["UserCleanedUp"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly assignRoles: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "memberships": [
+                 *         {
+                 *           "schema_name": "app",
+                 *           "username": "alice@example.com",
+                 *           "role_name": "reader"
+                 *         },
+                 *         {
+                 *           "schema_name": "app",
+                 *           "username": "nobody@example.com",
+                 *           "role_name": "reader"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["BulkMembershipRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What became of each, in the order of the request. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "1 assigned, 0 unchanged, 1 failed",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "changed": 1,
+                     *       "unchanged": 0,
+                     *       "failed": 1,
+                     *       "results": [
+                     *         {
+                     *           "schema_name": "app",
+                     *           "username": "alice@example.com",
+                     *           "role_name": "orders_app_reader",
+                     *           "outcome": "changed",
+                     *           "error": null,
+                     *           "warnings": []
+                     *         },
+                     *         {
+                     *           "schema_name": "app",
+                     *           "username": "nobody@example.com",
+                     *           "role_name": "reader",
+                     *           "outcome": "failed",
+                     *           "error": {
+                     *             "error_type": "not_found",
+                     *             "message": "There is no user \"nobody@example.com\" on this instance."
+                     *           },
+                     *           "warnings": []
+                     *         }
+                     *       ],
+                     *       "execution_time_seconds": 0.0642
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["BulkMembershipResult"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly revokeRoles: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "memberships": [
+                 *         {
+                 *           "schema_name": "app",
+                 *           "username": "alice@example.com",
+                 *           "role_name": "reader"
+                 *         },
+                 *         {
+                 *           "schema_name": "app",
+                 *           "username": "nobody@example.com",
+                 *           "role_name": "reader"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["BulkMembershipRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What became of each, in the order of the request. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "1 revoked, 0 unchanged, 1 failed",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "changed": 1,
+                     *       "unchanged": 0,
+                     *       "failed": 1,
+                     *       "results": [
+                     *         {
+                     *           "schema_name": "app",
+                     *           "username": "alice@example.com",
+                     *           "role_name": "orders_app_reader",
+                     *           "outcome": "changed",
+                     *           "error": null,
+                     *           "warnings": []
+                     *         },
+                     *         {
+                     *           "schema_name": "app",
+                     *           "username": "nobody@example.com",
+                     *           "role_name": "reader",
+                     *           "outcome": "failed",
+                     *           "error": {
+                     *             "error_type": "not_found",
+                     *             "message": "There is no user \"nobody@example.com\" on this instance."
+                     *           },
+                     *           "warnings": []
+                     *         }
+                     *       ],
+                     *       "execution_time_seconds": 0.0642
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["BulkMembershipResult"];
                 };
             };
             readonly default: components["responses"]["Problem"];

@@ -1,4 +1,5 @@
 import { listAccounts } from "../operations/accounts.ts";
+import { assignMany, revokeMany } from "../operations/bulk-memberships.ts";
 import { cleanupUser } from "../operations/cleanup.ts";
 import { applyState, planState } from "../operations/desired-state.ts";
 import { readDrift } from "../operations/drift.ts";
@@ -37,6 +38,7 @@ import { deleteUser, offboardUser } from "../operations/user-remove.ts";
 export const realOperations = {
   addRoleTemplate,
   applyState,
+  assignMany,
   assignRole,
   checkDatabaseHealth,
   checkHistory,
@@ -70,6 +72,7 @@ export const realOperations = {
   resumePools,
   retireRoleTemplate,
   revokeInheritance,
+  revokeMany,
   revokeRole,
   rollbackState,
 };

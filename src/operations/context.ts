@@ -29,6 +29,8 @@ export interface OperationSettings {
   readonly adminUser: string;
   /** VALIDATE_IAM_USERS: an e-mail address as username must belong to a Cloud SQL IAM principal. */
   readonly validateIamUsers: boolean;
+  /** MAX_USERS_PER_REQUEST; 100 when missing. */
+  readonly maxUsersPerRequest?: number;
   /** HEALTH_CHECK_TIMEOUT, in milliseconds. */
   readonly healthCheckTimeoutMs: number;
 }

@@ -82,6 +82,8 @@ const answers: Readonly<Record<string, object>> = {
   },
   revokeRole: { ...target, role_name: "orders_app_reader", changed: false },
   listUsers: { ...target, schema_name: "app", system_users_excluded: ["cloudsqladmin", "postgres"] },
+  assignRoles: { ...target, changed: 1, unchanged: 0, failed: 1 },
+  revokeRoles: { ...target, changed: 1, unchanged: 0, failed: 1 },
   createUser: { ...target, normalized_username: "carol@example.com", created: true, state: "succeeded" },
   deleteUser: { ...target, existed: true, changed: true },
   offboardUser: { ...target, existed: true, state: "running" },
@@ -142,7 +144,7 @@ test("an operation that changes something answers a dry run with its plan", asyn
   const changing = contractOperations.filter(({ requestBody }) =>
     JSON.stringify(requestBody ?? "").includes("dry_run"),
   );
-  assert.equal(changing.length, 12);
+  assert.equal(changing.length, 15);
   for (const { operationId } of changing) {
     const response = await sendExample(operationId, { dry_run: true });
     assertContract(operationId, response);

@@ -3,6 +3,7 @@ import { emptyState } from "../../src/domain/desired-state.ts";
 import type { HistoryRecord } from "../../src/domain/history.ts";
 import type { StatementPreview } from "../../src/domain/plan.ts";
 import type { Operations } from "../../src/http/operations.ts";
+import type { BulkInput, BulkResult } from "../../src/operations/bulk-memberships.ts";
 import type { StatePlanResult } from "../../src/operations/desired-state.ts";
 import type { ExplainedPath } from "../../src/operations/explain.ts";
 import type { StoredOperation } from "../../src/operations/operation-store.ts";
@@ -178,6 +179,23 @@ function userChange(input: { readonly username: string; readonly dryRun?: boolea
   };
 }
 
+function someBulk({ memberships, dryRun: planned = false }: BulkInput): BulkResult[] {
+  return memberships.map((input, at) =>
+    at === 0
+      ? {
+          input,
+          outcome: "changed",
+          done: {
+            normalizedUsername: input.username,
+            role: input.role,
+            changed: true,
+            ...dryRun({ dryRun: planned }),
+          },
+        }
+      : { input, outcome: "failed", failure: { kind: "not_found", message: "There is no such user." } },
+  );
+}
+
 /** Use cases that answer at once and touch nothing: what the HTTP layer does is all that is left. */
 export const pretendedOperations: Operations = {
   listRoleTemplates: async () => [someEntryOfTemplate],
@@ -276,6 +294,8 @@ export const pretendedOperations: Operations = {
     ],
     systemUsersExcluded: ["cloudsqladmin", "postgres"],
   }),
+  assignMany: async (_context, _call, _target, input) => someBulk(input),
+  revokeMany: async (_context, _call, _target, input) => someBulk(input),
   createUser: async (_context, _call, _target, input) => ({
     ...userChange(input),
     created: true,

@@ -54,6 +54,7 @@ test("the types know every operation of the contract", () => {
     addRoleTemplateVersion: true,
     applyRoles: true,
     assignRole: true,
+    assignRoles: true,
     checkDatabaseHealth: true,
     cleanupUser: true,
     createRoleTemplate: true,
@@ -90,6 +91,7 @@ test("the types know every operation of the contract", () => {
     revokePostgresInheritance: true,
     revokeRole: true,
     rollbackRoles: true,
+    revokeRoles: true,
     verifyHistory: true,
   };
   assert.deepEqual(

@@ -1,5 +1,6 @@
 import type { Handlers } from "../typed.ts";
 import { accountHandlers } from "./accounts.ts";
+import { bulkHandlers } from "./bulk-memberships.ts";
 import { contractHandlers } from "./contract.ts";
 import { desiredStateHandlers } from "./desired-state.ts";
 import { driftHandlers } from "./drift.ts";
@@ -18,6 +19,7 @@ import { userHandlers } from "./users.ts";
 export function createHandlers(handlerContext: HandlerContext): Handlers {
   return {
     ...accountHandlers(handlerContext),
+    ...bulkHandlers(handlerContext),
     ...contractHandlers(handlerContext),
     ...explainHandlers(handlerContext),
     ...desiredStateHandlers(handlerContext),
