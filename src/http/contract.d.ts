@@ -775,6 +775,28 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/users/reconcile": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Where Cloud SQL's users and PostgreSQL's roles do not fit together
+         * @description Orphans on either side, IAM principals that cannot log in, logins that hold nothing, and the service's own admin
+         *     as a member of an IAM role, which locks its password login out (visible only as long as a connection is open).
+         *     Each finding says what may mend it; nothing is changed.
+         */
+        readonly post: operations["reconcileUsers"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/users/list": {
         readonly parameters: {
             readonly query?: never;
@@ -1676,6 +1698,17 @@ export interface components {
                 readonly error_type: string;
                 readonly message: string;
             } | null;
+        };
+        readonly Reconciliation: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            readonly total_users: number;
+            readonly findings: readonly {
+                /** @enum {string} */
+                readonly kind: "orphan_in_postgresql" | "orphan_in_cloud_sql" | "iam_user_cannot_login" | "login_without_grants" | "admin_is_iam_member";
+                readonly username: string;
+                readonly detail: string;
+                /** @description What may mend it. */
+                readonly remedy: string;
+            }[];
         };
         readonly AccountList: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
             readonly users: readonly components["schemas"]["Account"][];
@@ -4712,6 +4745,59 @@ export interface operations {
                      *     }
                      */
                     readonly "application/json": components["schemas"]["UserRemoved"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly reconcileUsers: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["TargetRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was found, by user. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Found 1 fault among 7 users",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "total_users": 7,
+                     *       "findings": [
+                     *         {
+                     *           "kind": "orphan_in_cloud_sql",
+                     *           "username": "ghost@example.com",
+                     *           "detail": "Cloud SQL lists the user, and PostgreSQL has no such role: nobody can log in as it.",
+                     *           "remedy": "/users/delete it, and /users/create it again if it is still wanted."
+                     *         }
+                     *       ],
+                     *       "execution_time_seconds": 0.0642
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["Reconciliation"];
                 };
             };
             readonly default: components["responses"]["Problem"];

@@ -16,6 +16,7 @@ import {
   reloadPools,
   resumePools,
 } from "../operations/pools.ts";
+import { reconcileUsers } from "../operations/reconcile.ts";
 import { listRoles } from "../operations/role-list.ts";
 import {
   addRoleTemplate,
@@ -68,6 +69,7 @@ export const realOperations = {
   readRoleTemplate,
   readOperation,
   readRolesStatus,
+  reconcileUsers,
   reloadPools,
   resumePools,
   retireRoleTemplate,

@@ -84,6 +84,7 @@ const answers: Readonly<Record<string, object>> = {
   listUsers: { ...target, schema_name: "app", system_users_excluded: ["cloudsqladmin", "postgres"] },
   assignRoles: { ...target, changed: 1, unchanged: 0, failed: 1 },
   revokeRoles: { ...target, changed: 1, unchanged: 0, failed: 1 },
+  reconcileUsers: { ...target, message: "Found 0 faults among 1 user" },
   createUser: { ...target, normalized_username: "carol@example.com", created: true, state: "succeeded" },
   deleteUser: { ...target, existed: true, changed: true },
   offboardUser: { ...target, existed: true, state: "running" },

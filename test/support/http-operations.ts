@@ -296,6 +296,7 @@ export const pretendedOperations: Operations = {
   }),
   assignMany: async (_context, _call, _target, input) => someBulk(input),
   revokeMany: async (_context, _call, _target, input) => someBulk(input),
+  reconcileUsers: async () => ({ users: 1, findings: [] }),
   createUser: async (_context, _call, _target, input) => ({
     ...userChange(input),
     created: true,

@@ -85,6 +85,7 @@ test("the types know every operation of the contract", () => {
     readDrift: true,
     readRoleTemplate: true,
     readOperation: true,
+    reconcileUsers: true,
     reloadPools: true,
     resumePools: true,
     retireRoleTemplate: true,

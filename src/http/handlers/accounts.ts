@@ -10,7 +10,7 @@ import type { HandlerContext } from "./handler-context.ts";
 
 type AccountHandlers = Pick<
   Handlers,
-  "listAccounts" | "createUser" | "deleteUser" | "offboardUser" | "readOperation"
+  "listAccounts" | "reconcileUsers" | "createUser" | "deleteUser" | "offboardUser" | "readOperation"
 >;
 
 export function accountHandlers({ context, operations }: HandlerContext): AccountHandlers {
@@ -28,6 +28,15 @@ export function accountHandlers({ context, operations }: HandlerContext): Accoun
           sessions: account.sessions,
           last_activity: account.lastActivity?.toISOString() ?? null,
         })),
+      };
+    },
+
+    async reconcileUsers(_input, call) {
+      const { users, findings } = await operations.reconcileUsers(context, call, call.target);
+      return {
+        message: `Found ${counted(findings.length, "fault")} among ${counted(users, "user")}`,
+        total_users: users,
+        findings: findings.map((finding) => ({ ...finding })),
       };
     },
 
