@@ -21,6 +21,9 @@ export interface Contestant {
 
 export type ContestantKind = "raw-pool" | "node-http" | "fastify" | "documented" | "service";
 
+/** Those that log each request unless they are told not to. */
+const logs: ReadonlySet<ContestantKind> = new Set(["documented", "service"]);
+
 const host = "127.0.0.1";
 
 /** Starts a contestant; `generator` sends the requests of those that have a port. */
@@ -31,7 +34,7 @@ export async function startContestant(
   generator: Child,
 ): Promise<Contestant> {
   // As on Cloud Run, the log goes into a pipe that somebody else reads.
-  const sink = kind === "service" ? spawn("cat", { stdio: ["pipe", "ignore", "ignore"] }) : undefined;
+  const sink = logs.has(kind) ? spawn("cat", { stdio: ["pipe", "ignore", "ignore"] }) : undefined;
   const child = startChild(`contestants/${kind}.ts`, { stdout: sink?.stdin ?? "ignore" });
   const port = await child.ask<number>({ ...settings, applicationName: sessionNameOf(name) });
   return {

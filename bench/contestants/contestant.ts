@@ -12,7 +12,7 @@ export interface ContestantSettings {
   readonly applicationName: string;
   /** For the service: SHARED_READS. */
   readonly sharedReads?: boolean;
-  /** For the service: whether it logs its requests. */
+  /** For those that log their requests: whether they do; true when absent. */
   readonly logging?: boolean;
   /** For the service: callers are asked who they are, and the policy what they may do; else nobody is. */
   readonly callers?: {

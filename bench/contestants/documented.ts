@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import express from "express";
+import morgan from "morgan";
 import { type Context, OpenAPIBackend, type Request } from "openapi-backend";
 import { readDocument } from "../../src/http/document.ts";
 import { answerParent } from "../child.ts";
@@ -9,9 +10,11 @@ import { createReads } from "./reads.ts";
 type Response = express.Response;
 
 /**
- * Express and openapi-backend as the library's documentation has it, with the service's contract, and queries as
- * node-postgres documents them first, as plain text:
- * https://openapistack.co/docs/openapi-backend/intro/ and https://node-postgres.com/features/pooling
+ * Express and openapi-backend as the library's documentation and its examples for Express have it, with the service's
+ * contract, and queries as node-postgres documents them first, as plain text. The examples log each request by morgan:
+ * https://openapistack.co/docs/openapi-backend/intro/,
+ * https://github.com/openapistack/openapi-backend/tree/main/examples/express-typescript and
+ * https://node-postgres.com/features/pooling
  */
 answerParent<ContestantSettings>(async (settings) => {
   const reads = createReads(createRawPool(settings), "text");
@@ -33,6 +36,7 @@ answerParent<ContestantSettings>(async (settings) => {
   await api.init();
   const app = express();
   app.use(express.json());
+  if (settings.logging !== false) app.use(morgan("combined"));
   app.use((request, response) => api.handleRequest(request as Request, request, response));
   return listen(createServer(app));
 });

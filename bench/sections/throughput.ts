@@ -11,6 +11,7 @@ const entries: readonly Entry[] = [
   ["node:http + pg", "node-http"],
   ["fastify + pg", "fastify"],
   ["openapi-backend as documented", "documented"],
+  ["documented, no log", "documented", { logging: false }],
   ["service", "service"],
   ["service, no log", "service", { logging: false }],
   ["service, shared reads", "service", { sharedReads: true }],
