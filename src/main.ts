@@ -3,6 +3,7 @@ import { type Config, ConfigError, readConfig, readConfigAgain } from "./config.
 import { installCrashGuards } from "./crash-guards.ts";
 import { createCloudServices } from "./google/cloud-services.ts";
 import { createInstanceAccess } from "./google/connector.ts";
+import { createPasswordVersions } from "./google/password-versions.ts";
 import { createRegistry } from "./google/registry.ts";
 import { createAdminPasswords } from "./google/secrets.ts";
 import { createTemplateStore } from "./google/template-store.ts";
@@ -29,7 +30,14 @@ async function createService(config: Config, log: Log) {
     ipType: config.sqlAdmin.ipType,
     log,
   });
+  const versions = createPasswordVersions({
+    endpoint: config.secrets.endpoint,
+    secretProject: config.secrets.project,
+    suffix: config.secrets.suffix,
+    timeoutMs: config.secrets.timeoutMs,
+  });
   const passwords = createAdminPasswords({
+    readPrevious: versions.readPrevious,
     endpoint: config.secrets.endpoint,
     secretProject: config.secrets.project,
     suffix: config.secrets.suffix,
@@ -65,6 +73,7 @@ async function createService(config: Config, log: Log) {
       collection: config.registry.collection,
       emulatorHost: config.registry.emulatorHost,
     },
+    versions,
     patienceMs: config.operationWaitMs,
     log,
   });
@@ -91,7 +100,15 @@ async function createService(config: Config, log: Log) {
       cloud.stop();
       return pools.close({ deadlineMs });
     },
-    closeRest: [access.close, passwords.close, registry.close, templates.close, cloud.close, policy.close],
+    closeRest: [
+      access.close,
+      passwords.close,
+      versions.close,
+      registry.close,
+      templates.close,
+      cloud.close,
+      policy.close,
+    ],
   });
   return { server, shutdown };
 }

@@ -20,7 +20,7 @@ export function generatePassword(): string {
  * be normalised first.
  */
 export async function scramVerifier(password: string, salt: Buffer = randomBytes(16)): Promise<string> {
-  if (!/^[\x21-\x7e]+$/.test(password)) throw new TypeError("only printable ASCII is turned into a verifier");
+  if (!/^[\x20-\x7e]+$/.test(password)) throw new TypeError("only printable ASCII is turned into a verifier");
   const salted = await derive(password, salt, iterations, 32, "sha256");
   const keyed = (text: string) => createHmac("sha256", salted).update(text).digest();
   const stored = createHash("sha256").update(keyed("Client Key")).digest("base64");

@@ -3,6 +3,7 @@ import type { CloudServices } from "../operations/cloud-services.ts";
 import { stopping } from "./deadline.ts";
 import type { FirestoreClientOptions } from "./firestore-client.ts";
 import { createOperationStore } from "./operation-store.ts";
+import type { SecretPasswordVersions } from "./password-versions.ts";
 import { createSqlAdminUsers } from "./sql-admin.ts";
 import { createUserPasswords, type UserPasswordsOptions } from "./user-passwords.ts";
 
@@ -10,6 +11,7 @@ export interface CloudServicesOptions {
   readonly sqlAdminEndpoint?: string | undefined;
   readonly secrets: UserPasswordsOptions;
   readonly firestore: Omit<FirestoreClientOptions, "log"> & { readonly collection: string };
+  readonly versions: SecretPasswordVersions;
   readonly patienceMs: number;
   readonly log: Log;
 }
@@ -30,6 +32,7 @@ export function createCloudServices(options: CloudServicesOptions): ClosableClou
   return {
     users,
     passwords,
+    versions: options.versions,
     operations,
     patienceMs: options.patienceMs,
     stopping: ending.signal,

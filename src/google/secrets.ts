@@ -19,6 +19,8 @@ export interface AdminPasswordsOptions extends SecretVersionsOptions {
   readonly log: Log;
   /** How long a password is used before it is read again. */
   readonly ttlMs?: number;
+  /** The password before the latest one; without it there is none. */
+  readonly readPrevious?: ((instance: Instance) => Promise<string | undefined>) | undefined;
 }
 
 interface Cached {
@@ -124,6 +126,7 @@ export function createAdminPasswords(
       const cached = cache.get(instanceKey(instance));
       if (cached?.password === refused) cached.password = undefined;
     },
+    ...(options.readPrevious === undefined ? {} : { readPrevious: options.readPrevious }),
     expire(instance) {
       const cached = cache.get(instanceKey(instance));
       if (cached !== undefined) cached.readAt = Number.NEGATIVE_INFINITY;
@@ -143,7 +146,8 @@ function isPassing(error: unknown): boolean {
   return error.kind === "timeout" || (error.kind === "unavailable" && !refused);
 }
 
-function parsePassword({ bytes, crc32c: sent }: SecretVersion, place: SecretPlace): string {
+/** The password that a version holds; refuses what cannot be one. */
+export function parsePassword({ bytes, crc32c: sent }: SecretVersion, place: SecretPlace): string {
   const broken = (what: string, cause?: unknown) =>
     unavailable(place, `The secret ${place.secret} of project ${place.project} ${what}.`, {
       cause,

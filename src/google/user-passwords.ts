@@ -32,7 +32,7 @@ const passing: ReadonlySet<number | undefined> = new Set([
 type NewSecret = protos.google.cloud.secretmanager.v1.ISecret;
 
 /** Whose secret it is: nothing is written into one without it. A label has at most 63 characters. */
-function labelsOf(instance: Instance, username: string): Record<string, string> {
+export function labelsOf(instance: Instance, username: string): Record<string, string> {
   const whose = `${instanceKey(instance)}/${username}`;
   const hash = createHash("sha256").update(whose).digest("hex").slice(0, 60);
   return { "managed-by": "cloudsql-postgres-manager", "cloudsql-user": hash };
@@ -139,7 +139,7 @@ interface Place {
 }
 
 /** What a failed write of a secret means. */
-function readWriteError(cause: unknown, place: SecretPlace): unknown {
+export function readWriteError(cause: unknown, place: SecretPlace): unknown {
   if (cause instanceof ServiceError || readGrpcStatus(cause) === undefined) return cause;
   const name = `${place.secret} of project ${place.project}`;
   switch (readGrpcStatus(cause)) {

@@ -726,6 +726,33 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/users/rotate-password": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Rotate a password
+         * @description Gives the admin, or the built-in user `username`, a new password that nobody hears: it is generated, stored as a
+         *     new version of its secret, told to PostgreSQL as a SCRAM-SHA-256 verifier, proven by a login, and then the older
+         *     versions of the secret are disabled. No request fails meanwhile: sessions go on, and new connections are opened
+         *     by whichever of the two newest versions PostgreSQL takes.
+         *
+         *     When a step fails, everything is as it was (`details.rolled_back`). When the process ends between two steps,
+         *     repeating the call, or `GET /operations/{id}`, completes the rotation; until then this service logs in all the
+         *     same. Each call is a new rotation: with `if_older_than` a scheduler may repeat it without harm.
+         */
+        readonly post: operations["rotatePassword"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/users/delete": {
         readonly parameters: {
             readonly query?: never;
@@ -1583,6 +1610,21 @@ export interface components {
             }[];
             readonly dry_run?: components["schemas"]["DryRun"];
         };
+        readonly RotatePasswordRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            /** @description The built-in user; the admin (DB_ADMIN_USER) when missing. */
+            readonly username?: components["schemas"]["Username"];
+            /**
+             * @description Do nothing while the present password is younger: an ISO 8601 duration of weeks, days, hours, minutes and
+             *     seconds. Without it, each call is a rotation.
+             * @example P30D
+             */
+            readonly if_older_than?: string;
+            readonly dry_run?: components["schemas"]["DryRun"];
+        };
         readonly RemoveUserRequest: {
             readonly project_id: components["schemas"]["ProjectId"];
             readonly region: components["schemas"]["Region"];
@@ -1617,7 +1659,7 @@ export interface components {
              * @description Who does it.
              * @enum {string}
              */
-            readonly kind: "sql" | "cloud_sql_api" | "secret";
+            readonly kind: "sql" | "cloud_sql_api" | "secret" | "login";
             readonly description: string;
             /** @description The database of a step in SQL. */
             readonly database_name: string | null;
@@ -1633,7 +1675,7 @@ export interface components {
              * @description Who does it.
              * @enum {string}
              */
-            readonly kind: "sql" | "cloud_sql_api" | "secret";
+            readonly kind: "sql" | "cloud_sql_api" | "secret" | "login";
             readonly description: string;
             /** @description It takes away a privilege, a membership, an object or a user. */
             readonly destructive: boolean;
@@ -1670,6 +1712,17 @@ export interface components {
             readonly created: boolean;
             /** @description The secret that holds a built-in user's password. */
             readonly secret_id: string | null;
+        };
+        readonly PasswordRotated: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & components["schemas"]["UserChange"] & {
+            /** @description Whether it is the admin that this service logs in as. */
+            readonly is_admin: boolean;
+            /** @description The secret that holds the password. */
+            readonly secret_id: string;
+            /**
+             * Format: date-time
+             * @description Since when the present password is stored; of a dry run, the one that would be replaced.
+             */
+            readonly password_since: string | null;
         };
         readonly UserRemoved: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & components["schemas"]["UserChange"] & {
             /** @description Whether there was such a user. */
@@ -4551,6 +4604,120 @@ export interface operations {
                      *     }
                      */
                     readonly "application/json": components["schemas"]["UserCreated"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly rotatePassword: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "europe-west1",
+                 *       "instance_name": "orders-db",
+                 *       "database_name": "orders",
+                 *       "username": "nightly_report",
+                 *       "if_older_than": "P30D",
+                 *       "dry_run": false
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["RotatePasswordRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was done, or would be done. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Rotated the password of nightly_report",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "username": "nightly_report",
+                     *       "normalized_username": "nightly_report",
+                     *       "is_admin": false,
+                     *       "secret_id": "orders-db__user__nightly_5freport",
+                     *       "password_since": "2026-11-21T09:00:00.000Z",
+                     *       "changed": true,
+                     *       "state": "succeeded",
+                     *       "operation_id": "5b2c7c1e-8c3f-4d5e-9a7b-2f1d3c4b5a69",
+                     *       "steps": [
+                     *         {
+                     *           "kind": "secret",
+                     *           "description": "Store a generated password of nightly_report as projects/demo-project/locations/europe-west1/secrets/orders-db__user__nightly_5freport/versions/2",
+                     *           "database_name": null,
+                     *           "outcome": "done"
+                     *         },
+                     *         {
+                     *           "kind": "sql",
+                     *           "description": "Set the password of nightly_report",
+                     *           "database_name": "orders",
+                     *           "outcome": "done"
+                     *         },
+                     *         {
+                     *           "kind": "login",
+                     *           "description": "Log in as nightly_report with the new password",
+                     *           "database_name": null,
+                     *           "outcome": "done"
+                     *         },
+                     *         {
+                     *           "kind": "secret",
+                     *           "description": "Disable projects/demo-project/locations/europe-west1/secrets/orders-db__user__nightly_5freport/versions/1",
+                     *           "database_name": null,
+                     *           "outcome": "done"
+                     *         }
+                     *       ],
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.1042
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["PasswordRotated"];
+                };
+            };
+            /** @description It takes longer than OPERATION_WAIT and goes on; `Location` names the operation, which tells how it ended. */
+            readonly 202: {
+                headers: {
+                    /** @description The operation, `/operations/{operation_id}`. */
+                    readonly Location?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "It goes on: see operation 5b2c7c1e-8c3f-4d5e-9a7b-2f1d3c4b5a69",
+                     *       "project_id": "demo-project",
+                     *       "region": "europe-west1",
+                     *       "instance_name": "orders-db",
+                     *       "database_name": "orders",
+                     *       "username": "nightly_report",
+                     *       "normalized_username": "nightly_report",
+                     *       "is_admin": false,
+                     *       "secret_id": "orders-db__user__nightly_5freport",
+                     *       "password_since": "2026-10-01T09:00:00.000Z",
+                     *       "changed": true,
+                     *       "state": "running",
+                     *       "operation_id": "5b2c7c1e-8c3f-4d5e-9a7b-2f1d3c4b5a69",
+                     *       "steps": [],
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 20.0012
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["PasswordRotated"];
                 };
             };
             readonly default: components["responses"]["Problem"];

@@ -8,6 +8,7 @@ import { checkDatabaseHealth } from "../operations/health.ts";
 import { checkHistory, listHistory } from "../operations/history.ts";
 import { grantInheritance, revokeInheritance } from "../operations/inheritance.ts";
 import { assignRole, revokeRole } from "../operations/memberships.ts";
+import { rotatePassword } from "../operations/password-rotation.ts";
 import {
   drainPools,
   killPools,
@@ -77,6 +78,7 @@ export const realOperations = {
   revokeMany,
   revokeRole,
   rollbackState,
+  rotatePassword,
 };
 
 export type Operations = Readonly<typeof realOperations>;

@@ -45,6 +45,8 @@ export interface SecretManagerFaults extends CommonFaults {
   missing: readonly string[];
   /** These answer PERMISSION_DENIED. */
   forbidden: readonly string[];
+  /** Called before each call is handled, with the method's name; the call waits for it. */
+  before?: ((method: string) => unknown) | undefined;
 }
 
 export interface SecretManagerOptions {
@@ -92,6 +94,7 @@ export async function startSecretManager(options: SecretManagerOptions = {}): Pr
     handlers: handlersOf(store),
     gate: async (method, request) => {
       await passCommonFaults(faults);
+      await faults.before?.(method);
       assertNoSecretFault(method, request as NamingRequest, faults);
     },
     port: options.port ?? 0,

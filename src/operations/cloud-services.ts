@@ -2,12 +2,14 @@ import { ServiceError } from "../errors.ts";
 import type { CloudUsers } from "./cloud-users.ts";
 import type { Context } from "./context.ts";
 import type { OperationStore } from "./operation-store.ts";
+import type { PasswordVersions } from "./password-versions.ts";
 import type { UserPasswords } from "./user-passwords.ts";
 
 /** What operations on users need of Google besides the registry. */
 export interface CloudServices {
   readonly users: CloudUsers;
   readonly passwords: UserPasswords;
+  readonly versions: PasswordVersions;
   readonly operations: OperationStore;
   /** OPERATION_WAIT, in milliseconds: an operation that takes longer is answered before its end. */
   readonly patienceMs: number;

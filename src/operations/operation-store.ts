@@ -3,7 +3,7 @@ import type { ErrorKind } from "../errors.ts";
 
 /** What became of one step of an operation: a transaction, a call of the Admin API, a new version of a secret. */
 export interface StepReport {
-  readonly kind: "sql" | "cloud_sql_api" | "secret";
+  readonly kind: "sql" | "cloud_sql_api" | "secret" | "login";
   readonly description: string;
   /** Of a step in SQL. */
   readonly database?: string;

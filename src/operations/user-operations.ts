@@ -3,6 +3,7 @@ import { ServiceError } from "../errors.ts";
 import type { Call, Context } from "./context.ts";
 import { followOperation, type Work } from "./long-operation.ts";
 import type { StoredOperation } from "./operation-store.ts";
+import { rotationWork } from "./password-rotation-work.ts";
 import { createUserWork, type InitialRole } from "./user-create.ts";
 import { removeUserWork } from "./user-remove.ts";
 
@@ -37,6 +38,10 @@ function workOf(context: Context, { action, target, input, id }: StoredOperation
         force: force === true,
         ...(typeof newOwner === "string" ? { newOwner } : {}),
       });
+    case "rotatePassword": {
+      const { base } = input;
+      return rotationWork(context, target, { user: username, base: typeof base === "string" ? base : null });
+    }
     default:
       throw unreadable();
   }

@@ -4,7 +4,7 @@ import { previewStatements, type Statement, type StatementPreview } from "../dom
 export type PlannedStep =
   | ({ readonly kind: "sql" } & StatementPreview)
   | {
-      readonly kind: "cloud_sql_api" | "secret";
+      readonly kind: "cloud_sql_api" | "secret" | "login";
       readonly description: string;
       readonly destructive: boolean;
     };

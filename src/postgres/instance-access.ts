@@ -18,6 +18,11 @@ export interface AdminPasswords {
   read(instance: Instance): Promise<string>;
   /** The server refused this password (28P01): drop it if it is still the cached one. */
   forget(instance: Instance, refused: string): void;
+  /**
+   * The password before the latest one, read anew: in the middle of a rotation it may still be the one that the server
+   * takes. undefined when there is none that may be read. Absent: nobody keeps any.
+   */
+  readPrevious?(instance: Instance): Promise<string | undefined>;
   /** Read it again before it is used next. The known one stays in use while reading fails in passing. */
   expire(instance: Instance): void;
 }

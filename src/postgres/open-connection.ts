@@ -128,17 +128,57 @@ async function connectWithPassword(opener: Opener, request: OpenRequest, attempt
       throw new PasswordUnread("the password could not be read", { cause });
     });
   const password = await readPassword();
+  const tried = await orRefusal(connectBy(password));
+  if ("connection" in tried) return tried.connection;
+  passwords.forget(target, password);
+  const fresh = await readPassword();
+  let refusal = tried.refusal;
+  if (fresh !== password) {
+    const second = await orRefusal(connectBy(fresh));
+    if ("connection" in second) return second.connection;
+    passwords.forget(target, fresh);
+    refusal = second.refusal;
+  }
+  const previous = await passwords.readPrevious?.(target).catch(() => undefined);
+  if (previous === undefined || previous === fresh) throw refusal;
+  return connectInRotation({ previous, fresh, connectBy, refusal }, opener, target);
+}
+
+interface Rotating {
+  readonly previous: string;
+  readonly fresh: string;
+  readonly connectBy: (password: string) => Promise<Connection>;
+  readonly refusal: unknown;
+}
+
+/** The latest version of the secret is stored before the server knows it: until then it takes the one before. */
+async function connectInRotation(
+  { previous, fresh, connectBy, refusal }: Rotating,
+  opener: Opener,
+  target: Target,
+): Promise<Connection> {
+  const third = await orRefusal(connectBy(previous));
+  if ("connection" in third) {
+    opener.log.info("the server does not take the latest version of the secret, but the one before", {
+      instance: connectionName(target),
+    });
+    return third.connection;
+  }
+  // The server may have learnt the latest one in between.
+  const last = await orRefusal(connectBy(fresh));
+  if ("connection" in last) return last.connection;
+  throw refusal;
+}
+
+/** Rejects with any failure but a refused password. */
+async function orRefusal(
+  connecting: Promise<Connection>,
+): Promise<{ readonly connection: Connection } | { readonly refusal: unknown }> {
   try {
-    return await connectBy(password);
+    return { connection: await connecting };
   } catch (error) {
     if (sqlstateOf(error) !== sqlstate.invalidPassword) throw error;
-    passwords.forget(target, password);
-    const fresh = await readPassword();
-    if (fresh === password) throw error;
-    return await connectBy(fresh).catch((second) => {
-      if (sqlstateOf(second) === sqlstate.invalidPassword) passwords.forget(target, fresh);
-      throw second;
-    });
+    return { refusal: error };
   }
 }
 

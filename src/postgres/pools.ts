@@ -15,6 +15,7 @@ import {
   readLimitIfDue,
 } from "./instance-state.ts";
 import { applicationNameOf, lend } from "./lease.ts";
+import { tryLogin } from "./login.ts";
 import { openConnection } from "./open-connection.ts";
 import { createPauses } from "./pauses.ts";
 import { createPool, type Pool } from "./pool.ts";
@@ -213,6 +214,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
   }
 
   return {
+    tryLogin: (target, login) => tryLogin({ access, settings, clock }, target, login),
     async withSession(target, borrower, fn) {
       const entry = entries.of(target);
       const { stats } = entry;

@@ -1,5 +1,6 @@
 import type { Target } from "../domain/target.ts";
 import type { PoolConsole } from "./console.ts";
+import type { Login } from "./login.ts";
 
 /** A notice or warning that the server sent while a statement ran. */
 export interface Notice {
@@ -75,5 +76,7 @@ export interface PoolTotals {
 export interface Pools {
   withSession<T>(target: Target, options: BorrowOptions, fn: (session: Session) => Promise<T>): Promise<T>;
   totals(): PoolTotals;
+  /** Whether the server takes a user's password: see `tryLogin`. Needs no room in a pool. */
+  tryLogin(target: Target, login: Login): Promise<boolean>;
   readonly console: PoolConsole;
 }

@@ -88,6 +88,7 @@ const answers: Readonly<Record<string, object>> = {
   createUser: { ...target, normalized_username: "carol@example.com", created: true, state: "succeeded" },
   deleteUser: { ...target, existed: true, changed: true },
   offboardUser: { ...target, existed: true, state: "running" },
+  rotatePassword: { ...target, is_admin: true, changed: true, state: "succeeded" },
   readOperation: { ...target, action: "createUser", state: "failed" },
   listAccounts: { ...target, message: "Found 1 user" },
   listRoles: { ...target, schema_name: null, roles: ["orders_app_reader", "orders_app_writer"] },

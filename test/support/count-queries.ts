@@ -23,6 +23,7 @@ export function countQueries(context: Context): QueryCount {
     withSession: (target, options, fn) =>
       context.pools.withSession(target, options, (session) => fn(counted(session))),
     totals: () => context.pools.totals(),
+    tryLogin: (...login) => context.pools.tryLogin(...login),
     console: context.pools.console,
   };
   return {

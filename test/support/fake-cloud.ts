@@ -16,12 +16,16 @@ export interface FakeCloud {
   readonly hidden: Set<string>;
   /** The passwords stored so far, by secret id, oldest first. */
   readonly passwords: Map<string, string[]>;
+  /** Versions that are disabled or destroyed. */
+  readonly disabled: Set<string>;
   /** The mutations that were asked for, such as `insert alice@example.com`. */
   readonly calls: string[];
   /** Every call of the Admin API fails like this until it is undefined. */
   fail(kind: ErrorKind | undefined): void;
   /** Secret Manager fails. */
   failSecrets(kind: ErrorKind | undefined): void;
+  /** Secret Manager does not disable versions. */
+  failDisabling(kind: ErrorKind | undefined): void;
   /** How often an operation is read before it is done. */
   slow(readings: number): void;
 }
@@ -49,6 +53,13 @@ export function createFakeCloud(fleet: RoleFleet, options: { readonly patienceMs
   const started = new Map<string, number>();
   let failing: ErrorKind | undefined;
   let secretsFail: ErrorKind | undefined;
+  let disablingFails: ErrorKind | undefined;
+  const disabled = new Set<string>();
+  const storedVersion = (id: string, number: number) => ({
+    version: `${id}/versions/${number}`,
+    number,
+    createdAt: new Date(),
+  });
   let readings = 0;
   const check = (kind: ErrorKind | undefined): void => {
     if (kind !== undefined) throw new ServiceError(kind, "pretended");
@@ -65,8 +76,37 @@ export function createFakeCloud(fleet: RoleFleet, options: { readonly patienceMs
     hidden,
     passwords,
     calls,
+    disabled,
     services: {
       operations,
+      versions: {
+        async find({ instance }, owner) {
+          check(secretsFail);
+          const id = `${instance}/${owner ?? ""}`;
+          const stored = passwords.get(id)?.map((_, at) => storedVersion(id, at + 1));
+          if (stored === undefined) return undefined;
+          return { secret: id, versions: stored.filter(({ version }) => !disabled.has(version)).reverse() };
+        },
+        async read(_instance, version) {
+          check(secretsFail);
+          const [id = "", number] = version.split("/versions/");
+          return passwords.get(id)?.[Number(number) - 1] ?? "";
+        },
+        async add(_instance, id, password) {
+          check(secretsFail);
+          const versions = [...(passwords.get(id) ?? []), password];
+          passwords.set(id, versions);
+          return storedVersion(id, versions.length);
+        },
+        async disable(_instance, version) {
+          check(secretsFail ?? disablingFails);
+          disabled.add(version);
+        },
+        async destroy(_instance, version) {
+          check(secretsFail);
+          disabled.add(version);
+        },
+      },
       patienceMs: options.patienceMs ?? 20_000,
       stopping: new AbortController().signal,
       users: {
@@ -107,6 +147,9 @@ export function createFakeCloud(fleet: RoleFleet, options: { readonly patienceMs
     },
     fail(kind) {
       failing = kind;
+    },
+    failDisabling(kind) {
+      disablingFails = kind;
     },
     failSecrets(kind) {
       secretsFail = kind;

@@ -308,6 +308,12 @@ export const pretendedOperations: Operations = {
     existed: true,
     state: input.dryRun === true ? "succeeded" : "running",
   }),
+  rotatePassword: async (_context, _call, _target, input) => ({
+    ...userChange({ username: input.username ?? "postgres", ...input }),
+    isAdmin: true,
+    secretId: "orders-db-pgpassword",
+    passwordSince: new Date("2026-11-21T09:30:00.000Z"),
+  }),
   readOperation: async () => someOperation,
   listAccounts: async () => [
     {

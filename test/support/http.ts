@@ -68,7 +68,7 @@ export function unusedContext(totals: () => PoolTotals = () => emptyTotals): Con
     throw new Error("the test has no database");
   };
   return {
-    pools: { withSession: refuse, totals, console: unusedConsole },
+    pools: { withSession: refuse, tryLogin: refuse, totals, console: unusedConsole },
     registry: {
       documentId: () => "unused",
       read: refuse,

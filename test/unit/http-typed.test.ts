@@ -93,6 +93,7 @@ test("the types know every operation of the contract", () => {
     revokeRole: true,
     rollbackRoles: true,
     revokeRoles: true,
+    rotatePassword: true,
     verifyHistory: true,
   };
   assert.deepEqual(

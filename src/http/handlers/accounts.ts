@@ -1,3 +1,4 @@
+import { parseDuration } from "../../domain/duration.ts";
 import { planId } from "../../domain/plan.ts";
 import type { StepReport, StoredOperation } from "../../operations/operation-store.ts";
 import type { UserChangeResult } from "../../operations/user-create.ts";
@@ -10,7 +11,13 @@ import type { HandlerContext } from "./handler-context.ts";
 
 type AccountHandlers = Pick<
   Handlers,
-  "listAccounts" | "reconcileUsers" | "createUser" | "deleteUser" | "offboardUser" | "readOperation"
+  | "listAccounts"
+  | "reconcileUsers"
+  | "createUser"
+  | "deleteUser"
+  | "offboardUser"
+  | "rotatePassword"
+  | "readOperation"
 >;
 
 export function accountHandlers({ context, operations }: HandlerContext): AccountHandlers {
@@ -91,6 +98,29 @@ export function accountHandlers({ context, operations }: HandlerContext): Accoun
         `There is no user ${user}`,
       ]);
       return changeAnswer(result, { message, username: input.username, existed: result.existed });
+    },
+
+    async rotatePassword(input, call) {
+      const { username, if_older_than: age } = input;
+      const result = await operations.rotatePassword(context, call, call.target, {
+        ...(username === undefined ? {} : { username }),
+        ...(age === undefined ? {} : { ifOlderThanMs: parseDuration("if_older_than", age) }),
+        dryRun: input.dry_run ?? false,
+      });
+      const user = result.normalizedUsername;
+      const since = result.passwordSince?.toISOString() ?? null;
+      const message = messageOf(result, [
+        `Rotated the password of ${user}`,
+        `Would rotate the password of ${user}`,
+        `The password of ${user} is since ${since}`,
+      ]);
+      return changeAnswer(result, {
+        message,
+        username: username ?? user,
+        is_admin: result.isAdmin,
+        secret_id: result.secretId,
+        password_since: since,
+      });
     },
 
     async readOperation(input, call) {

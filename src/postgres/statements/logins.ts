@@ -14,6 +14,18 @@ export function createLogin(database: string, name: string, verifier: string): S
   });
 }
 
+/** The verifier (see `scramVerifier`) is in no preview. */
+export function setPassword(database: string, name: string, verifier: string): Statement {
+  const head = `ALTER ROLE ${ident(name)} PASSWORD`;
+  return Object.freeze({
+    description: `Set the password of ${name}`,
+    database,
+    text: `${head} ${literal(verifier)}`,
+    preview: `${head} '[hidden]'`,
+    transaction: "shared" as const,
+  });
+}
+
 /** It cannot log in any more; its sessions go on. */
 export function stopLogin(database: string, name: string): Statement {
   return sharedStatement({
