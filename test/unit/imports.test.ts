@@ -26,6 +26,7 @@ const typesOnly: Readonly<Record<string, readonly string[]>> = {
     "operations/cloud-users.ts",
     "operations/groups.ts",
     "operations/operation-store.ts",
+    "operations/password-versions.ts",
     "operations/policy.ts",
     "operations/registry.ts",
     "operations/template-store.ts",
