@@ -176,16 +176,6 @@ export function createPasswordVersions(options: PasswordVersionsOptions): Secret
         throw explain(cause, place);
       }
     },
-    async destroy(instance, version, { signal }) {
-      const place = placeNamed(instance, version);
-      try {
-        await inTime(place, signal, () =>
-          call(version, (client, callOptions) => client.destroySecretVersion({ name: version }, callOptions)),
-        );
-      } catch (cause) {
-        throw explain(cause, place);
-      }
-    },
     async readPrevious(instance) {
       const place = placeOf(instance, undefined);
       return inTime(place, undefined, async () => {
@@ -210,14 +200,14 @@ function versionOf({ name, createTime }: Version): StoredVersion {
   };
 }
 
-/** What a failure to list, disable or destroy versions means. */
+/** What a failure to list or disable versions means. */
 function explain(cause: unknown, place: SecretPlace): unknown {
   if (cause instanceof ServiceError || readGrpcStatus(cause) === undefined) return cause;
   if (readGrpcStatus(cause) === grpcStatus.permissionDenied) {
     return unavailable(
       place,
       `The service may not manage the versions of the secret ${place.secret} of project ${place.project}: its own ` +
-        "account needs secretmanager.versions.list, .enable, .disable and .destroy (role Secret Manager Secret Version " +
+        "account needs secretmanager.versions.list and .disable (role Secret Manager Secret Version " +
         "Manager) on it, and secretmanager.secrets.get (role Secret Manager Viewer).",
       { cause, retryAfterS: 60 },
     );

@@ -32,6 +32,8 @@ interface State {
   current?: Known;
   next?: Known;
   altered: boolean;
+  /** The connection was lost in the middle of it: it may be done yet. */
+  unknown: boolean;
   proven: boolean;
 }
 
@@ -90,7 +92,7 @@ function createRotor(
   const { versions, passwords } = cloudServices(context);
   const isAdmin = user === context.settings.adminUser;
   const use = { signal: call.signal };
-  const state: State = { altered: false, proven: false };
+  const state: State = { altered: false, unknown: false, proven: false };
   const baseNumber = base === null ? 0 : numberOf(base);
 
   const find = () => versions.find(target, isAdmin ? undefined : user, use);
@@ -167,8 +169,10 @@ function createRotor(
       statements.push(await set(next, `setting the password of ${user}`));
     } catch (error) {
       const refused = error instanceof ServiceError && sqlstateOf(error.cause) !== undefined;
-      // Without an answer nobody knows whether it was done, but PostgreSQL.
-      if (refused || !(await takes(next).catch(() => false))) throw explainRefusal(error);
+      // Without an answer nobody knows whether it was done, but PostgreSQL; and it may still be at it.
+      const known = refused || (await takes(next).catch(() => false));
+      state.unknown = !known;
+      if (refused || state.unknown) throw explainRefusal(error);
     }
     state.altered = true;
     return { changed: true };
@@ -216,7 +220,12 @@ function createRotor(
   async function disableOthers(): Promise<{ changed: boolean; description?: string }> {
     const next = nextOf(state);
     const listed = (await find())?.versions ?? [];
-    const old = listed.filter(({ number }) => number < next.number);
+    const [newest] = listed;
+    if (newest?.version !== next.version && state.secret !== undefined && (await takes(next))) {
+      // Somebody stored another one meanwhile, who did not wait for the lock: the latest is what PostgreSQL takes.
+      state.next = { ...next, ...(await versions.add(target, state.secret.secret, next.password, use)) };
+    }
+    const old = listed.filter(({ version }) => version !== next.version);
     for (const { version } of old) await versions.disable(target, version, use);
     if (old.length === 0) return { changed: false };
     return { changed: true, description: `Disable ${old.map(({ version }) => version).join(", ")}` };
@@ -247,7 +256,9 @@ function createRotor(
       (newest !== undefined && newest.number > baseNumber && current !== undefined ? newest : undefined);
     if (added === undefined || added.version === current?.version) return;
     if (current === undefined) {
-      if (altered) throw new Error("no version is known to go back to");
+      if (altered || state.unknown) throw new Error("no version is known to go back to");
+      // Nobody could log in by an older version; by this one neither.
+      if (!isAdmin) await versions.disable(target, added.version, use);
       return;
     }
     if (altered) {
@@ -258,7 +269,9 @@ function createRotor(
     if (newest?.version === added.version && state.secret !== undefined) {
       await versions.add(target, state.secret.secret, current.password, use);
     }
-    await versions.destroy(target, added.version, use);
+    // Disabled, and not destroyed: what is judged wrongly can be enabled again.
+    if (state.unknown) throw new Error("PostgreSQL may take either password");
+    await versions.disable(target, added.version, use);
     if (isAdmin) switchPools();
   }
 

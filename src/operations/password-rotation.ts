@@ -4,6 +4,7 @@ import type { Target } from "../domain/target.ts";
 import { notFound, ServiceError } from "../errors.ts";
 import { readIsIamMember } from "../postgres/authority.ts";
 import { readRoles } from "../postgres/role-catalog.ts";
+import type { Session } from "../postgres/session.ts";
 import { setPassword } from "../postgres/statements/logins.ts";
 import { cloudServices } from "./cloud-services.ts";
 import type { Call, Context } from "./context.ts";
@@ -97,6 +98,14 @@ async function assertMayRotate(context: Context, call: Call, target: Target, use
       if (!row.canLogin) throw refusal(user, "is a role that cannot log in");
       const kind = iamKind(row.memberOf);
       if (kind !== undefined) throw refusal(user, `is an IAM principal (${kind}) and has no password`);
+      if (user !== context.settings.adminUser && !(await readMayAlter(session, user))) {
+        throw new ServiceError(
+          "conflict",
+          `PostgreSQL does not let the admin set the password of ${JSON.stringify(user)}: since version 16 it needs the ` +
+            "ADMIN OPTION on a user that it did not create.",
+          { details: { username: user, reason: "needs_admin_option" } },
+        );
+      }
       if (user === context.settings.adminUser && (await readIsIamMember(session))) {
         throw refusal(
           user,
@@ -105,6 +114,16 @@ async function assertMayRotate(context: Context, call: Call, target: Target, use
       }
     },
   );
+}
+
+/** Before 16, CREATEROLE is enough for whoever is no superuser. */
+async function readMayAlter(session: Session, user: string): Promise<boolean> {
+  if (session.versionNum < 160_000) return true;
+  const { rows } = await session.query<{ may: boolean }>(
+    "SELECT pg_has_role($1::name, 'MEMBER WITH ADMIN OPTION') AS may",
+    [user],
+  );
+  return rows[0]?.may === true;
 }
 
 function refusal(user: string, because: string): ServiceError {

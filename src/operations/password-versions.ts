@@ -31,5 +31,4 @@ export interface PasswordVersions {
   /** Adds a version to a secret that is there; it is the latest then. */
   add(instance: Instance, secret: string, password: string, use: VersionUse): Promise<StoredVersion>;
   disable(instance: Instance, version: string, use: VersionUse): Promise<void>;
-  destroy(instance: Instance, version: string, use: VersionUse): Promise<void>;
 }

@@ -211,6 +211,7 @@ describe("the rotation of passwords, on the whole service", { timeout: 170_000 }
     async function killedAt(
       reach: (reached: () => void) => unknown,
       afterKill: () => unknown = () => {},
+      goOn: "by its id" | "by the next call" = "by its id",
     ): Promise<void> {
       const killed = await startCloudService(cloud, { settings: { OPERATION_WAIT: "0.05" } });
       const { promise: there, resolve: reached } = Promise.withResolvers<void>();
@@ -226,6 +227,13 @@ describe("the rotation of passwords, on the whole service", { timeout: 170_000 }
       await afterKill();
       await using next = await startCloudService(cloud);
       assert.equal((await listSchemas(next)).status, 200, "a new process logs in");
+      if (goOn === "by the next call") {
+        const again = await next.succeed("rotatePassword", ordersTarget);
+        assert.equal(again.changed, true);
+        await assertRotated();
+        spoken.push(JSON.stringify(again), next.process.stdout());
+        return;
+      }
       const ended = await until(
         async () => {
           const fields = { operation_id: answer.body.operation_id, wait_seconds: 2 };
@@ -256,7 +264,8 @@ describe("the rotation of passwords, on the whole service", { timeout: 170_000 }
         });
       };
 
-    it("before the new version is stored", () => killedAt(holdAt("AddSecretVersion")));
+    it("before the new version is stored", () =>
+      killedAt(holdAt("AddSecretVersion"), undefined, "by the next call"));
 
     for (const goesOn of [false, true]) {
       it(`at ALTER ROLE, which PostgreSQL ${goesOn ? "does all the same" : "does not do"}`, async () => {
@@ -279,12 +288,47 @@ describe("the rotation of passwords, on the whole service", { timeout: 170_000 }
             await other.query("ROLLBACK");
             await other.end();
           },
+          goesOn ? "by the next call" : "by its id",
         );
       });
     }
 
-    it("before the old version is looked for", () => killedAt(holdAt("ListSecretVersions", 3)));
+    it("before the old version is looked for", () =>
+      killedAt(holdAt("ListSecretVersions", 3), undefined, "by the next call"));
     it("before the old version is disabled", () => killedAt(holdAt("DisableSecretVersion")));
+    it("on its way back, after PostgreSQL had the former password again", async () => {
+      const username = "returning";
+      await service.succeed("createUser", { ...ordersTarget, username, user_type: "built_in" });
+      const name = `projects/demo-project/locations/europe-west1/secrets/orders-db__user__${username}`;
+      const killed = await startCloudService(cloud, { settings: { OPERATION_WAIT: "0.05" } });
+      const { promise: there, resolve: reached } = Promise.withResolvers<void>();
+      let additions = 0;
+      cloud.secretManager.faults.set({
+        before: async (method) => {
+          if (method !== "AddSecretVersion") return;
+          additions += 1;
+          if (additions === 1) {
+            await server().querySuperuser("orders", `ALTER ROLE ${username} VALID UNTIL '2000-01-01'`);
+            return;
+          }
+          reached();
+          await sleep(2_000);
+          throw new Error("held");
+        },
+      });
+      assert.equal((await killed.call("rotatePassword", { ...ordersTarget, username })).status, 202);
+      await there;
+      killed.process.child.kill("SIGKILL");
+      await killed.process.exited;
+      spoken.push(killed.process.stdout());
+      cloud.secretManager.faults.clear();
+      await server().querySuperuser("orders", `ALTER ROLE ${username} VALID UNTIL 'infinity'`);
+      assert.deepEqual(states(name), ["ENABLED", "ENABLED"]);
+      await service.succeed("rotatePassword", { ...ordersTarget, username });
+      assert.deepEqual(states(name), ["DISABLED", "DISABLED", "ENABLED"]);
+      await logIn(username, latest(name));
+    });
+
     it("before its end is recorded", () =>
       killedAt((reached) => {
         cloud.secretManager.faults.set({
@@ -302,6 +346,11 @@ describe("the rotation of passwords, on the whole service", { timeout: 170_000 }
     await using busy = await startCloudService(cloud, { settings });
     await using rotating = await startCloudService(cloud);
     await listSchemas(busy);
+    const countLogins = async (): Promise<number> => {
+      const text = "SELECT sessions::int AS logins FROM pg_stat_database WHERE datname = 'orders'";
+      return (await server().querySuperuser<{ logins: number }>("orders", text)).rows[0]?.logins ?? 0;
+    };
+    const loginsBefore = await countLogins();
     const failures: string[] = [];
     let asked = 0;
     let rotated = 0;
@@ -322,6 +371,8 @@ describe("the rotation of passwords, on the whole service", { timeout: 170_000 }
     await Promise.all(pending);
     assert.deepEqual(failures, []);
     assert.ok(asked > 300, `${asked} requests`);
+    const logins = (await countLogins()) - loginsBefore;
+    assert.ok(logins > 20, `${logins} logins`);
     await assertRotated();
     spoken.push(busy.process.stdout(), rotating.process.stdout());
     await busy.end();

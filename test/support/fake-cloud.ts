@@ -16,7 +16,7 @@ export interface FakeCloud {
   readonly hidden: Set<string>;
   /** The passwords stored so far, by secret id, oldest first. */
   readonly passwords: Map<string, string[]>;
-  /** Versions that are disabled or destroyed. */
+  /** Versions that are disabled. */
   readonly disabled: Set<string>;
   /** The mutations that were asked for, such as `insert alice@example.com`. */
   readonly calls: string[];
@@ -100,10 +100,6 @@ export function createFakeCloud(fleet: RoleFleet, options: { readonly patienceMs
         },
         async disable(_instance, version) {
           check(secretsFail ?? disablingFails);
-          disabled.add(version);
-        },
-        async destroy(_instance, version) {
-          check(secretsFail);
           disabled.add(version);
         },
       },
