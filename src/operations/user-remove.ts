@@ -4,6 +4,7 @@ import { inDatabase, type Target } from "../domain/target.ts";
 import { notFound, ServiceError } from "../errors.ts";
 import { readDatabaseNames } from "../postgres/holdings.ts";
 import { type RoleRow, readRoles } from "../postgres/role-catalog.ts";
+import { sqlstate } from "../postgres/sqlstate.ts";
 import { dropLogin } from "../postgres/statements/logins.ts";
 import { applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
 import { type CleanupCounts, decideCleanup, type Heir } from "./cleanup-plan.ts";
@@ -110,10 +111,25 @@ export function removeUserWork(context: Context, target: Target, input: RemoveUs
     const warnings = new Set(removal.warnings);
     const steps = removal.parts.map((part): Step => sqlStep(context, call, part, statements, warnings));
     if (removal.byCloud) steps.push(deleteCloudUser(context, call, target, user));
-    const changed = await recordFailure(context, call, target, subject, () => progress.run(steps));
+    const changed = await recordFailure(context, call, target, subject, () =>
+      progress.run(steps).catch((error: unknown) => {
+        throw explainKept(error, user, [...warnings]);
+      }),
+    );
     if (changed) await recordChange(context, call, target, { ...subject, statements });
     return { changed, warnings: [...warnings] };
   };
+}
+
+/** DROP ROLE names the objects of one database alone; what the steps before it could not take is known. */
+function explainKept(error: unknown, user: string, kept: readonly string[]): unknown {
+  const isKept = error instanceof ServiceError && error.details.sqlstate === sqlstate.dependentObjects;
+  if (!isKept || kept.length === 0) return error;
+  const because = kept.join(" ");
+  return new ServiceError("conflict", `${JSON.stringify(user)} cannot be deleted yet: ${because}`, {
+    cause: error,
+    details: { ...error.details, username: user, because, kept: [...kept] },
+  });
 }
 
 function sqlStep(
