@@ -1,3 +1,5 @@
+import { LinkedList } from "../linked-list.ts";
+
 /** Deadlines of one length, kept by one timer: one of its own for each request costs more, and hardly any is reached. */
 export interface Deadlines {
   readonly ms: number;
@@ -12,7 +14,7 @@ interface Deadline {
 
 export function createDeadlines(ms: number): Deadlines {
   /** The first to be reached is the first that was added. */
-  const pending = new Set<Deadline>();
+  const pending = new LinkedList<Deadline>();
   let timer: NodeJS.Timeout | undefined;
 
   function watch(delayMs: number): void {
@@ -24,23 +26,22 @@ export function createDeadlines(ms: number): Deadlines {
   function check(): void {
     timer = undefined;
     const now = performance.now();
-    for (const deadline of pending) {
-      if (deadline.at > now) {
-        watch(Math.max(1, Math.ceil(deadline.at - now)));
+    for (let next = pending.first; next !== undefined; next = pending.first) {
+      if (next.value.at > now) {
+        watch(Math.max(1, Math.ceil(next.value.at - now)));
         return;
       }
-      pending.delete(deadline);
-      deadline.onReached();
+      next.remove();
+      next.value.onReached();
     }
   }
 
   return {
     ms,
     add(startedAt, onReached) {
-      const deadline = { at: startedAt + ms, onReached };
-      pending.add(deadline);
+      const { remove } = pending.add({ at: startedAt + ms, onReached });
       if (timer === undefined) watch(ms);
-      return () => void pending.delete(deadline);
+      return remove;
     },
   };
 }

@@ -1,4 +1,5 @@
 import { ServiceError } from "../errors.ts";
+import { LinkedList } from "../linked-list.ts";
 import type { Clock } from "./clock.ts";
 import type { Connection } from "./connection.ts";
 
@@ -38,8 +39,8 @@ export interface Waiters {
 }
 
 export function createWaiters(clock: Clock, onLeft: () => void): Waiters {
-  const healthChecks = new Set<Waiter>();
-  const others = new Set<Waiter>();
+  const healthChecks = new LinkedList<Waiter>();
+  const others = new LinkedList<Waiter>();
 
   function at(place: number): Waiter | undefined {
     let index = 0;
@@ -54,7 +55,7 @@ export function createWaiters(clock: Clock, onLeft: () => void): Waiters {
       const since = clock.now();
       const queue = healthCheck ? healthChecks : others;
       const leave = () => {
-        queue.delete(waiter);
+        remove();
         cancelTimer();
         signal?.removeEventListener("abort", giveUp);
       };
@@ -80,7 +81,7 @@ export function createWaiters(clock: Clock, onLeft: () => void): Waiters {
         onLeft();
       });
       signal?.addEventListener("abort", giveUp, { once: true });
-      queue.add(waiter);
+      const { remove } = queue.add(waiter);
     });
   }
 
@@ -96,10 +97,10 @@ export function createWaiters(clock: Clock, onLeft: () => void): Waiters {
     get healthChecks() {
       return healthChecks.size;
     },
-    first: () => at(0),
+    first: () => (healthChecks.first ?? others.first)?.value,
     longest() {
-      const [check] = healthChecks;
-      const [other] = others;
+      const check = healthChecks.first?.value;
+      const other = others.first?.value;
       return check === undefined || (other !== undefined && other.since < check.since) ? other : check;
     },
     at,
