@@ -17,7 +17,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files of src/ that every room may import. */
-const forAll = ["errors.ts", "log.ts"];
+const forAll = ["errors.ts", "linked-list.ts", "log.ts"];
 
 /** What a room may have from another one as a type only: the interfaces that it implements, or hands over. */
 const typesOnly: Readonly<Record<string, readonly string[]>> = {
