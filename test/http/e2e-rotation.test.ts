@@ -297,7 +297,7 @@ describe("the rotation of passwords, on the whole service", { timeout: 170_000 }
       killedAt(holdAt("ListSecretVersions", 3), undefined, "by the next call"));
     it("before the old version is disabled", () => killedAt(holdAt("DisableSecretVersion")));
     it("on its way back, after PostgreSQL had the former password again", async () => {
-      const username = "returning";
+      const username = "homecomer";
       await service.succeed("createUser", { ...ordersTarget, username, user_type: "built_in" });
       const name = `projects/demo-project/locations/europe-west1/secrets/orders-db__user__${username}`;
       const killed = await startCloudService(cloud, { settings: { OPERATION_WAIT: "0.05" } });
