@@ -81,7 +81,7 @@ async function findGrantable(session: Session, rows: readonly AuthorityRow[]): P
   return found;
 }
 
-/** Each attempt is three short queries. */
+/** Each attempt is two short queries. */
 const mostAttempts = 32;
 const triedTogether = 200;
 
@@ -93,7 +93,10 @@ async function tryToTake(session: Session, roles: readonly string[]): Promise<st
   const taken: string[] = [];
   const groups: (readonly string[])[] = [];
   for (let at = 0; at < roles.length; at += triedTogether) groups.push(roles.slice(at, at + triedTogether));
+  if (groups.length === 0) return taken;
   const enough = mostAttempts + groups.length;
+  // Rolling back to a savepoint keeps it, so one serves every attempt.
+  await session.query("SAVEPOINT authority");
   for (let attempt = 1; attempt <= enough; attempt += 1) {
     const group = groups.shift();
     if (group === undefined) break;
@@ -107,7 +110,6 @@ async function tryToTake(session: Session, roles: readonly string[]): Promise<st
 }
 
 async function tryGroup(session: Session, roles: readonly string[]): Promise<boolean> {
-  await session.query("SAVEPOINT authority");
   try {
     await session.query(takeRoles(session.target.database, roles, session.versionNum).text);
     return true;

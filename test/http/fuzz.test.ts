@@ -14,7 +14,7 @@ test("whatever is sent, the answer is what the contract says and never a fault o
       runs: 3000,
       onAnswer(request, status) {
         seen.set(status, (seen.get(status) ?? 0) + 1);
-        if (status === 200) reached.add(request.operationId);
+        if (status === 200 || status === 202) reached.add(request.operationId);
       },
     });
   } finally {
@@ -22,7 +22,8 @@ test("whatever is sent, the answer is what the contract says and never a fault o
   }
   for (const status of [200, 400, 413, 415])
     assert.ok((seen.get(status) ?? 0) > 0, `no answer was ${status}`);
-  assert.equal(reached.size, contractOperations.length, "some operation was never reached");
+  const missed = contractOperations.filter(({ operationId }) => !reached.has(operationId));
+  assert.deepEqual(missed, [], "never reached");
   assert.deepEqual(
     service.lines.filter(({ level }) => level === "error"),
     [],

@@ -25,6 +25,7 @@ export interface ContractOperation {
   readonly tags?: readonly string[];
   readonly parameters?: readonly (Json & {
     readonly name: string;
+    readonly in: string;
     readonly example?: unknown;
     readonly schema: Json;
   })[];

@@ -179,7 +179,6 @@ function exampleFields(operation: ContractOperation): { names: string[]; example
 }
 
 function requestsFor(operation: ContractOperation): fc.Arbitrary<FuzzedRequest> {
-  const { operationId, method, path } = operation;
   const { names, example } = exampleFields(operation);
   const change = mutations(names.length === 0 ? ["none"] : names);
   // Mostly one change: where much is wrong at once, most of it is never looked at.
@@ -187,23 +186,52 @@ function requestsFor(operation: ContractOperation): fc.Arbitrary<FuzzedRequest> 
     { weight: 3, arbitrary: change.map((single) => [single]) },
     { weight: 1, arbitrary: fc.array(change, { maxLength: 4 }) },
   );
-  return fc.tuple(changes, textMutations, contentTypes).map(([list, changeText, contentType]) => {
-    const fields = list.reduce((current, change) => change(current), example);
-    if (method === "post") {
-      const body = changeText(JSON.stringify(fields));
-      return { operationId, method: "POST", path, contentType, body };
-    }
-    const query = new URLSearchParams(
-      Object.entries(fields).map(([key, value]): [string, string] => [key, asText(value)]),
-    );
-    return {
-      operationId,
-      method: "GET",
-      path: `${path}?${query}`.slice(0, 8000),
+  return fc.tuple(changes, textMutations, contentTypes).map(([list, changeText, contentType]) =>
+    requestOf(
+      operation,
+      list.reduce((current, change) => change(current), example),
+      changeText,
       contentType,
-      body: undefined,
-    };
-  });
+    ),
+  );
+}
+
+function requestOf(
+  { operationId, method, path: template, parameters = [] }: ContractOperation,
+  fields: Fields,
+  changeText: (text: string) => string,
+  contentType: string,
+): FuzzedRequest {
+  const inPath = new Set(parameters.filter((each) => each.in === "path").map(({ name }) => name));
+  const path = template.replace(/\{(\w+)\}/g, (_, name: string) => pathSegment(fields[name]));
+  if (method === "post") {
+    const body = changeText(JSON.stringify(fields));
+    return { operationId, method: "POST", path, contentType, body };
+  }
+  const query = new URLSearchParams(
+    Object.entries(fields)
+      .filter(([key]) => !inPath.has(key))
+      .map(([key, value]): [string, string] => [key, asText(value)]),
+  );
+  return {
+    operationId,
+    method: "GET",
+    path: `${path}?${query}`.slice(0, 8000),
+    contentType,
+    body: undefined,
+  };
+}
+
+/** A segment that is empty, or all dots, would make it the path of another operation. */
+function pathSegment(value: unknown): string {
+  const text = asText(value).toWellFormed().slice(0, 500);
+  return /^\.*$/.test(text) ? "none" : encodeURIComponent(text);
+}
+
+/** The contract's own example, unchanged. */
+function exampleRequest(operation: ContractOperation): FuzzedRequest {
+  const { example } = exampleFields(operation);
+  return requestOf(operation, example, (text) => text, "application/json");
 }
 
 function asText(value: unknown): string {
@@ -238,5 +266,7 @@ export async function fuzz(options: FuzzOptions): Promise<void> {
     assertContract(request.operationId, answer);
   });
   const seed = options.seed === undefined ? {} : { seed: options.seed };
-  await fc.assert(property, { numRuns: options.runs, ...seed });
+  // First what is right, so that every operation is reached whatever chance brings.
+  const examples = wanted.map((operation): [FuzzedRequest] => [exampleRequest(operation)]);
+  await fc.assert(property, { numRuns: options.runs, examples, ...seed });
 }
