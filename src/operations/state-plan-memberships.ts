@@ -6,6 +6,7 @@ import { notFound, ServiceError } from "../errors.ts";
 import { planTaking, readAuthority, readGrantable } from "../postgres/authority.ts";
 import { type Membership, type RoleRow, readMemberships, readRoles } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
+import { letGrant } from "../postgres/statements/administrator.ts";
 import { grantMembershipWith, revokeMembershipOption } from "../postgres/statements/membership-options.ts";
 import { membershipOptionsSince, revokeMembership } from "../postgres/statements/memberships.ts";
 import { unsafeAttributes } from "./role-names.ts";
@@ -177,9 +178,7 @@ async function assertMayGrant(session: Session, roles: readonly string[], scope:
     details: {
       because,
       roles: refused,
-      run_as_administrator: refused.map(
-        (role) => `GRANT "${role.replaceAll('"', '""')}" TO "${scope.admin}" WITH ADMIN OPTION`,
-      ),
+      administrator_sql: refused.map((role) => letGrant(role, scope.admin)),
     },
   });
 }

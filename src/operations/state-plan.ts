@@ -272,7 +272,7 @@ function assertNoneRefused(
   throw new ServiceError("conflict", `The state cannot be reached: ${first.because}.`, {
     details: {
       because: refused.map((one) => one.because).slice(0, 20),
-      run_as_owner: refused.flatMap((one) => one.sql).slice(0, 100),
+      administrator_sql: refused.flatMap((one) => one.sql).slice(0, 100),
     },
   });
 }

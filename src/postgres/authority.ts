@@ -58,6 +58,10 @@ export async function readGrantable(session: Session, roles: readonly string[]):
   return findGrantable(session, await readAuthorityRows(session, roles));
 }
 
+/**
+ * Who administers is read by following the admin's memberships once. pg_has_role follows them again for each role that it
+ * is asked WITH ADMIN OPTION of, and an admin has a membership in every role that it made.
+ */
 async function readAuthorityRows(session: Session, roles: readonly string[]): Promise<AuthorityRow[]> {
   const names = [...new Set(roles)];
   if (names.length === 0) return [];
@@ -65,10 +69,18 @@ async function readAuthorityRows(session: Session, roles: readonly string[]): Pr
   const createRole = "(SELECT me.rolcreaterole FROM pg_roles me WHERE me.rolname = current_user)";
   const byAttribute = session.versionNum >= membershipOptionsSince ? "" : `OR ${createRole}`;
   const { rows } = await session.query<AuthorityRow>(
-    `SELECT r.rolname::text AS name, r.rolsuper AS "isSuperuser",
+    `WITH RECURSIVE mine AS (
+       SELECT me.oid FROM pg_roles me WHERE me.rolname = current_user
+       UNION
+       SELECT m.roleid FROM mine JOIN pg_auth_members m ON m.member = mine.oid),
+     administered AS (
+       SELECT DISTINCT m.roleid FROM mine JOIN pg_auth_members m ON m.member = mine.oid WHERE m.admin_option)
+     SELECT r.rolname::text AS name, r.rolsuper AS "isSuperuser",
             pg_has_role(r.oid, 'USAGE') AS held, ${settable} AS settable,
-            (pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION') ${byAttribute}) AS administers
-       FROM pg_roles r WHERE r.rolname::text = ANY ($1::text[]) ORDER BY 1`,
+            (a.roleid IS NOT NULL OR (SELECT me.rolsuper FROM pg_roles me WHERE me.rolname = current_user)
+             ${byAttribute}) AS administers
+       FROM pg_roles r LEFT JOIN administered a ON a.roleid = r.oid
+      WHERE r.rolname::text = ANY ($1::text[]) ORDER BY 1`,
     [names],
   );
   return rows;

@@ -29,9 +29,10 @@ export async function readColumnGaps(
          FROM pg_class c
          JOIN pg_namespace n ON n.oid = c.relnamespace
          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+         LEFT JOIN (SELECT DISTINCT schema, relation, col FROM wanted) w
+           ON w.schema = n.nspname::text AND w.relation = c.relname::text AND w.col = a.attname::text
         WHERE n.nspname::text = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-          AND (a.attacl IS NOT NULL
-               OR (n.nspname::text, c.relname::text, a.attname::text) IN (SELECT w.schema, w.relation, w.col FROM wanted w))
+          AND (a.attacl IS NOT NULL OR w.col IS NOT NULL)
           AND NOT EXISTS (SELECT FROM pg_depend e
                            WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')),
      held AS (

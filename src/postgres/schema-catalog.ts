@@ -115,6 +115,9 @@ export interface RoleInSchema {
  * Compares what the owners of schemas' objects granted to roles with the roles' definitions, in two queries whatever
  * the number of schemas, roles and objects. Roles that do not exist yet lack everything. The objects' owners are held to
  * own what they own.
+ *
+ * The roles are joined, not asked for by IN beside an OR: that is a subplan, which PostgreSQL hashes only as long as it
+ * expects it to fit in work_mem, and else reads from its beginning for every entry of every ACL.
  */
 export async function readPrivilegeGaps(
   session: Session,
@@ -131,16 +134,19 @@ export async function readPrivilegeGaps(
          FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
               AS w (role, schema, kind, privileges, tolerated)
          LEFT JOIN pg_roles r ON r.rolname::text = w.role),
+     roles AS MATERIALIZED (SELECT DISTINCT role_oid AS oid FROM wanted WHERE role_oid IS NOT NULL),
+     entries AS MATERIALIZED (
+       SELECT o.type, o.oid, o.owner, a.grantor, a.grantee, a.privilege_type
+         FROM objects o, aclexplode(o.acl) a),
      held AS (
-       SELECT o.type, o.oid, a.grantee, array_agg(DISTINCT a.privilege_type) AS privileges
-         FROM objects o, aclexplode(o.acl) a
-        WHERE a.grantee = 0
-           OR (a.grantee IN (SELECT role_oid FROM wanted) AND (a.grantor = o.owner OR o.type = 'database'))
+       SELECT e.type, e.oid, e.grantee, array_agg(DISTINCT e.privilege_type) AS privileges
+         FROM entries e LEFT JOIN roles r ON r.oid = e.grantee
+        WHERE e.grantee = 0 OR (r.oid IS NOT NULL AND (e.grantor = e.owner OR e.type = 'database'))
         GROUP BY 1, 2, 3),
      foreign_held AS (
-       SELECT o.type, o.oid, a.grantee, array_agg(DISTINCT a.privilege_type) AS privileges
-         FROM objects o, aclexplode(o.acl) a
-        WHERE a.grantor <> o.owner AND a.grantee IN (SELECT role_oid FROM wanted)
+       SELECT e.type, e.oid, e.grantee, array_agg(DISTINCT e.privilege_type) AS privileges
+         FROM entries e JOIN roles r ON r.oid = e.grantee
+        WHERE e.grantor <> e.owner
         GROUP BY 1, 2, 3),
      compared AS (
        SELECT w.role, o.type, o.schema, o.name, o.arguments, o.owner,

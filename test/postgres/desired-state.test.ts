@@ -356,7 +356,7 @@ for (const mode of ["permissive", "strict"] as const) {
           ],
         });
         const conflict = await failureOf(apply("additive", refused), "conflict");
-        assert.deepEqual(conflict.details.run_as_owner, [
+        assert.deepEqual(conflict.details.administrator_sql, [
           'GRANT SELECT ON TABLE "app"."of_superuser" TO "reporting"',
         ]);
         await fleet.sql(target, "DROP TABLE app.of_superuser");
