@@ -28,7 +28,8 @@ export type Resource =
   | "object"
   | "template"
   | "operation"
-  | "path";
+  | "path"
+  | "access";
 
 /** One fault of an input: where (an RFC 6901 JSON pointer such as `/schema_name`) and what to do about it. */
 export interface FieldFault {

@@ -1,6 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { type Config, ConfigError, readConfig, readConfigAgain } from "./config.ts";
 import { installCrashGuards } from "./crash-guards.ts";
+import { createAccessStore } from "./google/access-store.ts";
 import { createCloudServices } from "./google/cloud-services.ts";
 import { createInstanceAccess } from "./google/connector.ts";
 import { createPasswordVersions } from "./google/password-versions.ts";
@@ -10,6 +11,8 @@ import { createTemplateStore } from "./google/template-store.ts";
 import { createHttpServer } from "./http/app.ts";
 import { createIdentifyCaller } from "./http/auth/identify.ts";
 import { createLog, type Log } from "./log.ts";
+import { sweepCall } from "./operations/access-grant.ts";
+import { sweepAccesses } from "./operations/access-sweep.ts";
 import { createSharedReads } from "./operations/shared-reads.ts";
 import { assertPolicy, createPolicyAccess, noPolicy } from "./policy-access.ts";
 import { createPools } from "./postgres/pools.ts";
@@ -77,11 +80,14 @@ async function createService(config: Config, log: Log) {
     patienceMs: config.operationWaitMs,
     log,
   });
+  const accessStore = createAccessStore({ ...firestore, collection });
+  const context = {
+    ...{ pools, registry, templates, reloadSettings, settings: config.operations, cloud },
+    ...(config.sharedReads ? { sharedReads: createSharedReads() } : {}),
+    accesses: { store: accessStore, now: Date.now },
+  };
   const server = await createHttpServer({
-    context: {
-      ...{ pools, registry, templates, reloadSettings, settings: config.operations, cloud },
-      ...(config.sharedReads ? { sharedReads: createSharedReads() } : {}),
-    },
+    context,
     settings: config.http,
     identifyCaller: createIdentifyCaller({ settings: config.auth, log }),
     log,
@@ -105,16 +111,23 @@ async function createService(config: Config, log: Log) {
       passwords.close,
       versions.close,
       registry.close,
+      accessStore.close,
       templates.close,
       cloud.close,
       policy.close,
     ],
   });
-  return { server, shutdown };
+  const sweep = (): void => {
+    if (config.policy.file === undefined && config.policy.document === undefined) return;
+    sweepAccesses(context, sweepCall(log)).catch((error: unknown) => {
+      log.warning("Temporary accesses could not be looked at on start", { error });
+    });
+  };
+  return { server, shutdown, sweep };
 }
 
 async function run(config: Config, log: FlushableLog): Promise<void> {
-  const { server, shutdown } = await createService(config, log);
+  const { server, shutdown, sweep } = await createService(config, log);
   endOnSignals(shutdown, log);
   installCrashGuards(log, () => void shutdown.drain("uncaughtException").then(() => exit(1, log)));
   server.on("error", (error: NodeJS.ErrnoException) => {
@@ -128,6 +141,7 @@ async function run(config: Config, log: FlushableLog): Promise<void> {
     log.info(`${service.name} ${service.version} listens on ${config.http.host}:${port}`, { port, settings });
     if (config.policy.file === undefined && config.policy.document === undefined) log.warning(noPolicy);
     for (const note of config.notes) log.warning(note);
+    sweep();
   });
 }
 

@@ -110,7 +110,8 @@ function isBound(binding: Binding, caller: PolicyCaller, isMember: KnownMembersh
   return open.length > 0 && open;
 }
 
-function isCaller(kind: PrincipalKind, name: string, caller: PolicyCaller): boolean {
+/** Whether a principal that is no group is this caller. */
+export function isCaller(kind: PrincipalKind, name: string, caller: PolicyCaller): boolean {
   if (kind === "user") return caller.kind === "user" && caller.name === name;
   if (kind === "serviceAccount") return caller.kind === "service_account" && caller.name === name;
   if (kind === "domain") return caller.kind === "user" && caller.domain === name;

@@ -1,6 +1,14 @@
-import { type Decision, decide, type Policy } from "../domain/policy.ts";
-import type { Place } from "../domain/target-pattern.ts";
+import {
+  type Decision,
+  decide,
+  isCaller,
+  type Policy,
+  type PolicyCaller,
+  type PolicyPrincipal,
+} from "../domain/policy.ts";
+import { matchesPlace, type Place } from "../domain/target-pattern.ts";
 import { ServiceError } from "../errors.ts";
+import type { AccessRule } from "../operations/context.ts";
 import { type Groups, noGroups } from "../operations/groups.ts";
 import type { LivePolicy } from "../operations/policy.ts";
 import type { Caller } from "./caller.ts";
@@ -25,6 +33,8 @@ export interface Access {
    * `permission_error` when it is not, `unavailable` when that cannot be said now.
    */
   authorize(wish: Wish): Grant | Promise<Grant>;
+  /** The rules on temporary access by which `requester` may ask at the place, and whether the caller approves by them. */
+  rulesFor?(caller: Caller, requester: PolicyCaller, place: Place): Promise<readonly AccessRule[]>;
   /** What is wrong with the policy, for the health of the service. */
   warnings(): readonly string[];
 }
@@ -81,6 +91,15 @@ export function createAccess(options: AccessOptions): Access {
     return allowed(remember(key, { grant: grantOf(decision), until: Number.POSITIVE_INFINITY }), wish);
   }
 
+  async function isAmong(principals: readonly PolicyPrincipal[], who: PolicyCaller): Promise<boolean> {
+    for (const { kind, name } of principals) {
+      if (kind !== "group") {
+        if (isCaller(kind, name, who)) return true;
+      } else if (who.kind !== "anonymous" && (await groups.isMember(name, who.name))) return true;
+    }
+    return false;
+  }
+
   async function answerByGroups(inForce: Policy, wish: Wish, key: string): Promise<Grant> {
     const until = now() + groupTtlMs;
     const known = new Map<string, boolean>();
@@ -105,6 +124,21 @@ export function createAccess(options: AccessOptions): Access {
         return allowed(isOwner ? everything : undefined, wish, withoutPolicy);
       }
       return policy.isFresh() ? answer(wish) : policy.refresh().then(() => answer(wish));
+    },
+    async rulesFor(caller, requester, place) {
+      if (policy === undefined) return [];
+      if (!policy.isFresh()) await policy.refresh();
+      const inForce = policy.current();
+      if (inForce === undefined) throw undecidable();
+      const rules: AccessRule[] = [];
+      for (const { access, targets, principals, roleKinds } of inForce.bindings) {
+        if (access === undefined) continue;
+        if (!targets.some((pattern) => matchesPlace(pattern, place, "all"))) continue;
+        if (!(await isAmong(principals, requester))) continue;
+        const approves = await isAmong(access.approvers, caller);
+        rules.push({ roleKinds, maxDurationMs: access.maxDurationMs, approves });
+      }
+      return rules;
     },
     warnings: () => policy?.warnings() ?? [],
   };

@@ -3,7 +3,7 @@ import { type Context, OpenAPIBackend } from "openapi-backend";
 import type { Target } from "../domain/target.ts";
 import type { Place } from "../domain/target-pattern.ts";
 import { notFound, ServiceError } from "../errors.ts";
-import type { Call, Noted } from "../operations/context.ts";
+import type { AccessPolicy, Call, Noted } from "../operations/context.ts";
 import type { Access, Grant } from "./access.ts";
 import type { Caller } from "./caller.ts";
 import type { ApiDocument, ApiOperation } from "./document.ts";
@@ -198,7 +198,22 @@ async function authorize(
       throw error;
     }
   };
-  return { ...call, ...grant, permits };
+  const { rulesFor } = access;
+  if (rulesFor === undefined || !permission.name.startsWith("access.")) return { ...call, ...grant, permits };
+  const accessPolicy: AccessPolicy = {
+    caller,
+    rulesFor: (requester, where) => rulesFor(caller, requester, where),
+    async isOperator(where) {
+      try {
+        await access.authorize({ caller, permission: { ...permission, role: "operator" }, place: where });
+        return true;
+      } catch (error) {
+        if (error instanceof ServiceError && error.kind === "permission_error") return false;
+        throw error;
+      }
+    },
+  };
+  return { ...call, ...grant, permits, accessPolicy };
 }
 
 /** Whether the contract's success has the envelope's fields; all have, but for the contract itself and its page. */

@@ -870,6 +870,134 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/access/request": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Ask for a role for some time
+         * @description The caller asks for a managed role, for itself (its own database user) or, with the policy's role `operator`, for
+         *     another user. A rule of the policy with `access` must bind the caller here, name the role's kind or none, and allow
+         *     the duration. Nothing is granted before somebody approves. `already_member` says that the user holds the role
+         *     anyway: such a membership stays when the access ends.
+         */
+        readonly post: operations["requestAccess"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/access/approve": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Approve temporary access
+         * @description Grants the membership, without ADMIN; the time begins now. Only an approver of a rule that covers the request may,
+         *     and never whoever asked for it or gets it. Of two who decide at once one is told `conflict`.
+         */
+        readonly post: operations["approveAccess"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/access/deny": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Deny temporary access, or withdraw a request
+         * @description An approver denies a request that waits; whoever asked withdraws it.
+         */
+        readonly post: operations["denyAccess"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/access/revoke": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * End temporary access before its time
+         * @description Revokes the membership, then ends the user's sessions on the instance. Approvers may, operators, and whoever asked
+         *     for it or has it. A membership that another access needs, or that was there before, stays.
+         */
+        readonly post: operations["revokeAccess"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/access/list": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * List temporary access
+         * @description The accesses to a database, newest first, at most 500 of the instance. `overdue` is one that should have ended, and
+         *     could not be: it is tried again.
+         */
+        readonly post: operations["listAccess"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/access/expire": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * End temporary access that is over
+         * @description For Cloud Scheduler, every minute: so access ends though nobody else calls the service. Ends what is over in every
+         *     instance, and mends a grant whose process ended before it was recorded; at most 200 a call. Reports each that the
+         *     caller may see. What fails stays due. Repeating it is harmless.
+         */
+        readonly post: operations["expireAccess"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/pools": {
         readonly parameters: {
             readonly query?: never;
@@ -1586,6 +1714,101 @@ export interface components {
                     readonly message: string;
                 } | null;
                 readonly warnings: readonly string[];
+            }[];
+        };
+        readonly AccessRequest: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            readonly schema_name: components["schemas"]["SchemaName"];
+            /** @description A role's full name, or its kind, such as `reader`. */
+            readonly role_name: string;
+            readonly username?: components["schemas"]["Username"];
+            /** @description How long it is to last from the approval on. */
+            readonly duration_seconds: number;
+            /** @description Why, for whoever approves and for the history. */
+            readonly reason: string;
+        };
+        readonly AccessDecision: {
+            readonly project_id: components["schemas"]["ProjectId"];
+            readonly region: components["schemas"]["Region"];
+            readonly instance_name: components["schemas"]["InstanceName"];
+            readonly database_name: components["schemas"]["DatabaseName"];
+            /**
+             * Format: uuid
+             * @description The access.
+             */
+            readonly access_id: string;
+        };
+        /** @description Has no fields. */
+        readonly ExpireAccessRequest: Record<string, never>;
+        readonly Access: {
+            /** @description Its id. */
+            readonly access_id: string;
+            /** @description Of its target. */
+            readonly project_id: string;
+            /** @description Of its target. */
+            readonly region: string;
+            /** @description Of its target. */
+            readonly instance_name: string;
+            /** @description Of its target. */
+            readonly database_name: string;
+            /** @description Of its target. */
+            readonly schema_name: string;
+            /** @description The role's full name. */
+            readonly role_name: string;
+            /** @description Who gets it. */
+            readonly normalized_username: string;
+            /** @description Who asked. */
+            readonly requested_by: string;
+            /** @description Why. */
+            readonly reason: string;
+            /** @description How long it lasts from the approval on. */
+            readonly duration_seconds: number;
+            /**
+             * @description Where it stands.
+             * @enum {string}
+             */
+            readonly state: "requested" | "granting" | "active" | "ending" | "expired" | "revoked" | "denied" | "withdrawn";
+            /** @description When it was asked for. */
+            readonly requested_at: string;
+            /** @description Who approved or denied it. */
+            readonly decided_by: string | null;
+            /** @description When it was approved. */
+            readonly starts_at: string | null;
+            /** @description When it ends. */
+            readonly expires_at: string | null;
+            /** @description Who ended it. */
+            readonly ended_by: string | null;
+            /** @description When it ended. */
+            readonly ended_at: string | null;
+            /** @description It is due to be ended or mended and was not yet. */
+            readonly overdue: boolean;
+        };
+        readonly AccessChanged: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /** @description Whether this call changed anything. */
+            readonly changed: boolean;
+            /** @description The user holds the role by a standing membership. */
+            readonly already_member: boolean;
+            readonly access: components["schemas"]["Access"];
+            readonly warnings: components["schemas"]["Warnings"];
+        };
+        readonly AccessList: components["schemas"]["Envelope"] & components["schemas"]["TargetFields"] & {
+            /** @description Newest first. */
+            readonly accesses: readonly components["schemas"]["Access"][];
+        };
+        readonly AccessExpired: components["schemas"]["Envelope"] & {
+            /** @description One for each that was due. */
+            readonly results: readonly {
+                readonly access: components["schemas"]["Access"];
+                /**
+                 * @description What became of it.
+                 * @enum {string}
+                 */
+                readonly outcome: "expired" | "revoked" | "mended" | "failed";
+                /** @description Why it failed. */
+                readonly problem?: string;
             }[];
         };
         readonly CreateUserRequest: {
@@ -5089,6 +5312,411 @@ export interface operations {
                      *     }
                      */
                     readonly "application/json": components["schemas"]["OperationStatus"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly requestAccess: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "us-central1",
+                 *       "instance_name": "analytics-db",
+                 *       "database_name": "analytics",
+                 *       "schema_name": "app",
+                 *       "role_name": "reader",
+                 *       "duration_seconds": 3600,
+                 *       "reason": "Look into a slow report"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["AccessRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The access as it is now. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "The access of carol@example.com to analytics_app_reader is requested",
+                     *       "project_id": "demo-project",
+                     *       "region": "us-central1",
+                     *       "instance_name": "analytics-db",
+                     *       "database_name": "analytics",
+                     *       "changed": true,
+                     *       "already_member": false,
+                     *       "access": {
+                     *         "access_id": "7d0b1f60-41a5-4b3b-9c55-3a4d6a3d0c11",
+                     *         "project_id": "demo-project",
+                     *         "region": "us-central1",
+                     *         "instance_name": "analytics-db",
+                     *         "database_name": "analytics",
+                     *         "schema_name": "app",
+                     *         "role_name": "analytics_app_reader",
+                     *         "normalized_username": "carol@example.com",
+                     *         "requested_by": "carol@example.com",
+                     *         "reason": "Look into a slow report",
+                     *         "duration_seconds": 3600,
+                     *         "state": "requested",
+                     *         "requested_at": "2026-11-21T09:30:00.000Z",
+                     *         "decided_by": null,
+                     *         "starts_at": null,
+                     *         "expires_at": null,
+                     *         "ended_by": null,
+                     *         "ended_at": null,
+                     *         "overdue": false
+                     *       },
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0412
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["AccessChanged"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly approveAccess: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "us-central1",
+                 *       "instance_name": "analytics-db",
+                 *       "database_name": "analytics",
+                 *       "access_id": "7d0b1f60-41a5-4b3b-9c55-3a4d6a3d0c11"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["AccessDecision"];
+            };
+        };
+        readonly responses: {
+            /** @description The access as it is now. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "The access of carol@example.com to analytics_app_reader is active",
+                     *       "project_id": "demo-project",
+                     *       "region": "us-central1",
+                     *       "instance_name": "analytics-db",
+                     *       "database_name": "analytics",
+                     *       "changed": true,
+                     *       "already_member": false,
+                     *       "access": {
+                     *         "access_id": "7d0b1f60-41a5-4b3b-9c55-3a4d6a3d0c11",
+                     *         "project_id": "demo-project",
+                     *         "region": "us-central1",
+                     *         "instance_name": "analytics-db",
+                     *         "database_name": "analytics",
+                     *         "schema_name": "app",
+                     *         "role_name": "analytics_app_reader",
+                     *         "normalized_username": "carol@example.com",
+                     *         "requested_by": "carol@example.com",
+                     *         "reason": "Look into a slow report",
+                     *         "duration_seconds": 3600,
+                     *         "state": "active",
+                     *         "requested_at": "2026-11-21T09:30:00.000Z",
+                     *         "decided_by": "alice@example.com",
+                     *         "starts_at": "2026-11-21T09:31:00.000Z",
+                     *         "expires_at": "2026-11-21T10:31:00.000Z",
+                     *         "ended_by": null,
+                     *         "ended_at": null,
+                     *         "overdue": false
+                     *       },
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0412
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["AccessChanged"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly denyAccess: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "us-central1",
+                 *       "instance_name": "analytics-db",
+                 *       "database_name": "analytics",
+                 *       "access_id": "7d0b1f60-41a5-4b3b-9c55-3a4d6a3d0c11"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["AccessDecision"];
+            };
+        };
+        readonly responses: {
+            /** @description The access as it is now. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "The access of carol@example.com to analytics_app_reader is denied",
+                     *       "project_id": "demo-project",
+                     *       "region": "us-central1",
+                     *       "instance_name": "analytics-db",
+                     *       "database_name": "analytics",
+                     *       "changed": true,
+                     *       "already_member": false,
+                     *       "access": {
+                     *         "access_id": "7d0b1f60-41a5-4b3b-9c55-3a4d6a3d0c11",
+                     *         "project_id": "demo-project",
+                     *         "region": "us-central1",
+                     *         "instance_name": "analytics-db",
+                     *         "database_name": "analytics",
+                     *         "schema_name": "app",
+                     *         "role_name": "analytics_app_reader",
+                     *         "normalized_username": "carol@example.com",
+                     *         "requested_by": "carol@example.com",
+                     *         "reason": "Look into a slow report",
+                     *         "duration_seconds": 3600,
+                     *         "state": "denied",
+                     *         "requested_at": "2026-11-21T09:30:00.000Z",
+                     *         "decided_by": "alice@example.com",
+                     *         "starts_at": null,
+                     *         "expires_at": null,
+                     *         "ended_by": "alice@example.com",
+                     *         "ended_at": "2026-11-21T09:31:00.000Z",
+                     *         "overdue": false
+                     *       },
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0412
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["AccessChanged"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly revokeAccess: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "us-central1",
+                 *       "instance_name": "analytics-db",
+                 *       "database_name": "analytics",
+                 *       "access_id": "7d0b1f60-41a5-4b3b-9c55-3a4d6a3d0c11"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["AccessDecision"];
+            };
+        };
+        readonly responses: {
+            /** @description The access as it is now. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "The access of carol@example.com to analytics_app_reader is revoked",
+                     *       "project_id": "demo-project",
+                     *       "region": "us-central1",
+                     *       "instance_name": "analytics-db",
+                     *       "database_name": "analytics",
+                     *       "changed": true,
+                     *       "already_member": false,
+                     *       "access": {
+                     *         "access_id": "7d0b1f60-41a5-4b3b-9c55-3a4d6a3d0c11",
+                     *         "project_id": "demo-project",
+                     *         "region": "us-central1",
+                     *         "instance_name": "analytics-db",
+                     *         "database_name": "analytics",
+                     *         "schema_name": "app",
+                     *         "role_name": "analytics_app_reader",
+                     *         "normalized_username": "carol@example.com",
+                     *         "requested_by": "carol@example.com",
+                     *         "reason": "Look into a slow report",
+                     *         "duration_seconds": 3600,
+                     *         "state": "revoked",
+                     *         "requested_at": "2026-11-21T09:30:00.000Z",
+                     *         "decided_by": "alice@example.com",
+                     *         "starts_at": "2026-11-21T09:31:00.000Z",
+                     *         "expires_at": "2026-11-21T10:31:00.000Z",
+                     *         "ended_by": "alice@example.com",
+                     *         "ended_at": "2026-11-21T10:31:00.000Z",
+                     *         "overdue": false
+                     *       },
+                     *       "warnings": [],
+                     *       "execution_time_seconds": 0.0412
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["AccessChanged"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly listAccess: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /**
+                 * @example {
+                 *       "project_id": "demo-project",
+                 *       "region": "us-central1",
+                 *       "instance_name": "analytics-db",
+                 *       "database_name": "analytics"
+                 *     }
+                 */
+                readonly "application/json": components["schemas"]["TargetRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The accesses. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Found 1 temporary access",
+                     *       "project_id": "demo-project",
+                     *       "region": "us-central1",
+                     *       "instance_name": "analytics-db",
+                     *       "database_name": "analytics",
+                     *       "accesses": [
+                     *         {
+                     *           "access_id": "7d0b1f60-41a5-4b3b-9c55-3a4d6a3d0c11",
+                     *           "project_id": "demo-project",
+                     *           "region": "us-central1",
+                     *           "instance_name": "analytics-db",
+                     *           "database_name": "analytics",
+                     *           "schema_name": "app",
+                     *           "role_name": "analytics_app_reader",
+                     *           "normalized_username": "carol@example.com",
+                     *           "requested_by": "carol@example.com",
+                     *           "reason": "Look into a slow report",
+                     *           "duration_seconds": 3600,
+                     *           "state": "active",
+                     *           "requested_at": "2026-11-21T09:30:00.000Z",
+                     *           "decided_by": "alice@example.com",
+                     *           "starts_at": "2026-11-21T09:31:00.000Z",
+                     *           "expires_at": "2026-11-21T10:31:00.000Z",
+                     *           "ended_by": null,
+                     *           "ended_at": null,
+                     *           "overdue": false
+                     *         }
+                     *       ],
+                     *       "execution_time_seconds": 0.0102
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["AccessList"];
+                };
+            };
+            readonly default: components["responses"]["Problem"];
+        };
+    };
+    readonly expireAccess: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                /** @example {} */
+                readonly "application/json": components["schemas"]["ExpireAccessRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was due, and what became of it. */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "message": "Looked after 1 due entry, 0 failed",
+                     *       "results": [
+                     *         {
+                     *           "outcome": "expired",
+                     *           "access": {
+                     *             "access_id": "7d0b1f60-41a5-4b3b-9c55-3a4d6a3d0c11",
+                     *             "project_id": "demo-project",
+                     *             "region": "us-central1",
+                     *             "instance_name": "analytics-db",
+                     *             "database_name": "analytics",
+                     *             "schema_name": "app",
+                     *             "role_name": "analytics_app_reader",
+                     *             "normalized_username": "carol@example.com",
+                     *             "requested_by": "carol@example.com",
+                     *             "reason": "Look into a slow report",
+                     *             "duration_seconds": 3600,
+                     *             "state": "expired",
+                     *             "requested_at": "2026-11-21T09:30:00.000Z",
+                     *             "decided_by": "alice@example.com",
+                     *             "starts_at": "2026-11-21T09:31:00.000Z",
+                     *             "expires_at": "2026-11-21T10:31:00.000Z",
+                     *             "ended_by": "temporary-access",
+                     *             "ended_at": "2026-11-21T10:31:00.000Z",
+                     *             "overdue": false
+                     *           }
+                     *         }
+                     *       ],
+                     *       "execution_time_seconds": 0.0912
+                     *     }
+                     */
+                    readonly "application/json": components["schemas"]["AccessExpired"];
                 };
             };
             readonly default: components["responses"]["Problem"];

@@ -1,3 +1,11 @@
+import {
+  approveAccess,
+  denyAccess,
+  expireAccesses,
+  listAccesses,
+  requestAccess,
+  revokeAccess,
+} from "../operations/access.ts";
 import { listAccounts } from "../operations/accounts.ts";
 import { assignMany, revokeMany } from "../operations/bulk-memberships.ts";
 import { cleanupUser } from "../operations/cleanup.ts";
@@ -40,6 +48,7 @@ import { deleteUser, offboardUser } from "../operations/user-remove.ts";
 export const realOperations = {
   addRoleTemplate,
   applyState,
+  approveAccess,
   assignMany,
   assignRole,
   checkDatabaseHealth,
@@ -47,6 +56,11 @@ export const realOperations = {
   cleanupUser,
   createSchema,
   createUser,
+  denyAccess,
+  expireAccesses,
+  listAccesses,
+  requestAccess,
+  revokeAccess,
   deleteUser,
   drainPools,
   explainPrivilege,

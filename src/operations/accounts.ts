@@ -7,6 +7,7 @@ import { readActivity } from "../postgres/reads/accounts.ts";
 import { readUsers, type UserRow } from "../postgres/reads/users.ts";
 import { readRoles, readRolesByComment } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
+import { sweepBeforeRead } from "./access-sweep.ts";
 import { cloudServices } from "./cloud-services.ts";
 import type { CloudUser } from "./cloud-users.ts";
 import type { Call, Context } from "./context.ts";
@@ -44,6 +45,8 @@ export async function listAccounts(
   call: Call,
   target: Target,
 ): Promise<readonly Account[]> {
+  const due = sweepBeforeRead(context, call, target);
+  if (due !== undefined) await due;
   return (await readAccounts(context, call, target)).accounts;
 }
 

@@ -1,10 +1,36 @@
+import type { PolicyCaller } from "../domain/policy.ts";
 import type { Place } from "../domain/target-pattern.ts";
 import type { Log } from "../log.ts";
 import type { Pools } from "../postgres/session.ts";
+import type { AccessStore } from "./access-store.ts";
 import type { CloudServices } from "./cloud-services.ts";
 import type { Registry } from "./registry.ts";
 import type { SharedReads } from "./shared-reads.ts";
 import type { TemplateStore } from "./template-store.ts";
+
+/** Temporary access: where it is kept, and the time that it ends by, in epoch milliseconds. */
+export interface Accesses {
+  readonly store: AccessStore;
+  readonly now: () => number;
+}
+
+/** A rule of the policy on temporary access. */
+export interface AccessRule {
+  /** Undefined: every kind. */
+  readonly roleKinds: readonly string[] | undefined;
+  readonly maxDurationMs: number;
+  /** Whether the caller may approve by it. */
+  readonly approves: boolean;
+}
+
+/** What the policy says on temporary access. */
+export interface AccessPolicy {
+  readonly caller: PolicyCaller;
+  /** The rules by which somebody may ask at a place. */
+  rulesFor(requester: PolicyCaller, place: Place): Promise<readonly AccessRule[]>;
+  /** Whether the caller has the policy's role `operator` there. */
+  isOperator(place: Place): Promise<boolean>;
+}
 
 /** What every operation may use; made once, at start-up. */
 export interface Context {
@@ -22,6 +48,8 @@ export interface Context {
   readonly sharedReads?: SharedReads;
   /** For operations on users; absent where there are none. */
   readonly cloud?: CloudServices;
+  /** Absent: there is no temporary access. */
+  readonly accesses?: Accesses;
 }
 
 export interface OperationSettings {
@@ -66,4 +94,6 @@ export interface Call {
   readonly allowedRoleKinds?: readonly string[];
   /** Whether the caller may do the same at another place, all of it. Absent: everywhere. */
   readonly permits?: (place: Place) => Promise<boolean>;
+  /** Absent: the policy allows no temporary access. */
+  readonly accessPolicy?: AccessPolicy;
 }

@@ -8,6 +8,7 @@ import type { Target } from "../domain/target.ts";
 import { unitedSchemas } from "../domain/united-schemas.ts";
 import { ServiceError } from "../errors.ts";
 import type { Session } from "../postgres/session.ts";
+import { readTemporaryMemberships } from "./access.ts";
 import {
   type Applied,
   type Attempt,
@@ -61,7 +62,8 @@ export async function planState(
   input: StateInput,
 ): Promise<StatePlanResult> {
   const before = await context.registry.read(target);
-  const wish = await wishOf(context, input, before);
+  const temporary = await readTemporaryMemberships(context, target);
+  const wish = { ...(await wishOf(context, input, before)), temporary };
   const decision = await withInstanceLock(context, call, target, () =>
     planOnly(context, call, target, (session) => decideState(session, wish)),
   );
@@ -84,6 +86,7 @@ export async function applyState(
   const before = await (input.dryRun ? context.registry.read(target) : readBeforeChange(context, target));
   const wish = {
     ...(await wishOf(context, input, before)),
+    temporary: await readTemporaryMemberships(context, target),
     ...(input.from === undefined ? {} : { from: input.from }),
   };
   const decide = withPlanId(context, call, target, input, (session) => decideState(session, wish));

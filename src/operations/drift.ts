@@ -7,6 +7,7 @@ import { readFingerprint } from "../postgres/fingerprint.ts";
 import { readRolesByComment } from "../postgres/role-catalog.ts";
 import { readSchemaRows } from "../postgres/schema-catalog.ts";
 import type { Session } from "../postgres/session.ts";
+import { sweepBeforeRead } from "./access-sweep.ts";
 import { type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { databaseError } from "./database-errors.ts";
@@ -54,6 +55,8 @@ export async function readDrift(
   target: Target,
   { schema, forceFull = false }: DriftInput,
 ): Promise<DriftReport> {
+  const due = sweepBeforeRead(context, call, target);
+  if (due !== undefined) await due;
   const registry = await context.registry.read(target);
   const book = createTemplateBook(context);
   const rest = { templates: await readNewestTemplates(book, registry), revision: registry?.revision ?? 0 };

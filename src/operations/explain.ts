@@ -20,6 +20,7 @@ import type { Target } from "../domain/target.ts";
 import { invalidField, notFound } from "../errors.ts";
 import { type FoundObject, readGrantedObjects, readRoleGraph } from "../postgres/reads/explain.ts";
 import type { Session } from "../postgres/session.ts";
+import { sweepBeforeRead } from "./access-sweep.ts";
 import type { Call, Context } from "./context.ts";
 
 export interface ExplainInput {
@@ -86,6 +87,8 @@ export async function explainPrivilege(
   target: Target,
   input: ExplainInput,
 ): Promise<ExplainResult> {
+  const due = sweepBeforeRead(context, call, target);
+  if (due !== undefined) await due;
   const name = parseObjectName(input.objectType, input.object);
   const principal = input.principal === undefined ? undefined : parsePrincipal(input.principal);
   parsePrivilege(name.type, input.privilege, anyMajor);

@@ -3,6 +3,7 @@ import { isSystemRole } from "../domain/names.ts";
 import type { Target } from "../domain/target.ts";
 import { readGroupRoles, readGroupRolesInSchema } from "../postgres/reads/roles.ts";
 import type { Session } from "../postgres/session.ts";
+import { sweepBeforeRead } from "./access-sweep.ts";
 import type { Call, Context } from "./context.ts";
 import { findSchema } from "./schema-lookup.ts";
 
@@ -17,6 +18,8 @@ export async function listRoles(
   target: Target,
   input: { readonly schema?: string },
 ): Promise<string[]> {
+  const due = sweepBeforeRead(context, call, target);
+  if (due !== undefined) await due;
   const rows = await context.pools.withSession(target, call, (session) => readRoles(session, input.schema));
   return rows
     .filter((row) => !isSystemRole(row.name) && row.name !== context.settings.adminUser)

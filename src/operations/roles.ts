@@ -10,6 +10,7 @@ import type { Session } from "../postgres/session.ts";
 import { asAdmin, letGrant } from "../postgres/statements/administrator.ts";
 import { changePrivileges } from "../postgres/statements/privileges.ts";
 import { createManagedRole } from "../postgres/statements/roles.ts";
+import { sweepBeforeRead } from "./access-sweep.ts";
 import { applyDecision, type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { planNewCreators } from "./creator-coverage.ts";
@@ -103,9 +104,11 @@ export async function initializeRoles(
 /** What the registry knows of a target; undefined when nothing was ever recorded. */
 export async function readRolesStatus(
   context: Context,
-  _call: Call,
+  call: Call,
   target: Target,
 ): Promise<RegistryStatus | undefined> {
+  const due = sweepBeforeRead(context, call, target);
+  if (due !== undefined) await due;
   return context.registry.read(target);
 }
 

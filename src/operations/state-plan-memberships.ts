@@ -201,6 +201,7 @@ function toRow(scope: StateScope, row: Membership, superusers: ReadonlySet<strin
     const names = loses.map((option) => option.toUpperCase() as "ADMIN" | "INHERIT" | "SET");
     return names.length === 0 ? keep : { ...keep, loses: names };
   }
+  if (scope.temporary.has(JSON.stringify([row.role, row.member]))) return keep;
   const goes = scope.dropped.memberships.some((one) => one.role === row.role && one.member === row.member);
   if (goes && hasEffect(row)) return { ...keep, loses: "membership" };
   if (scope.mode === "adopt" || scope.templateRoles.has(row.member)) return keep;

@@ -54,6 +54,8 @@ export interface StateWish {
   readonly registered: ReadonlySet<string>;
   /** The way back: what was declared last, of which all goes that the state does not declare. */
   readonly from?: DesiredState;
+  /** Memberships by temporary access. */
+  readonly temporary?: ReadonlySet<string>;
 }
 
 /**
@@ -68,7 +70,7 @@ export async function decideState(session: Session, wish: StateWish): Promise<De
     return { schema, roles: expandTemplate(template, session.target.database, schema, major) };
   });
   const dropped = wish.from === undefined ? emptyState : await readDropped(session, wish.from, wish.state);
-  const scope = scopeOf(wish.mode, wish.state, session.user, templates, dropped);
+  const scope = scopeOf(wish.mode, wish.state, session.user, templates, dropped, wish.temporary);
   const warnings = keptByRollback(dropped);
   await session.query("SAVEPOINT desired_state");
   const stage = createStage(session);

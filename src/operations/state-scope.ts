@@ -34,6 +34,8 @@ export interface StateScope {
   readonly managedSchemas: ReadonlySet<string>;
   /** What was declared once and is to go: the way back to an earlier state. */
   readonly dropped: Dropped;
+  /** Memberships that are somebody's for some time, `[role, member]` as JSON: they end by themselves. */
+  readonly temporary: ReadonlySet<string>;
 }
 
 /** Keys of what is to go. */
@@ -96,6 +98,7 @@ export function scopeOf(
   admin: string,
   templates: readonly ExpandedTemplate[],
   dropped: DesiredState,
+  temporary: ReadonlySet<string> = new Set(),
 ): StateScope {
   const templateRoles = new Map<string, TemplateRole>();
   for (const { schema, roles } of templates) {
@@ -110,6 +113,7 @@ export function scopeOf(
     admin,
     templateRoles,
     dropped: droppedOf(dropped),
+    temporary,
     managedRoles: new Set([...templateRoles.keys(), ...state.roles.map((role) => role.name)]),
     managedSchemas: new Set([
       ...state.schemas.map((one) => one.name),

@@ -2,6 +2,7 @@ import { iamKind, iamRoles } from "../domain/iam-user.ts";
 import { isSystemRole } from "../domain/names.ts";
 import type { Target } from "../domain/target.ts";
 import { readSchemaPermissions, readUsers, type UserRow } from "../postgres/reads/users.ts";
+import { sweepBeforeRead } from "./access-sweep.ts";
 import type { Call, Context } from "./context.ts";
 import { findSchema } from "./schema-lookup.ts";
 import { withSharedRead } from "./shared-reads.ts";
@@ -43,6 +44,8 @@ export async function listUsers(
   target: Target,
   input: { readonly schema: string },
 ): Promise<UserList> {
+  const due = sweepBeforeRead(context, call, target);
+  if (due !== undefined) await due;
   return withSharedRead(context, call, target, [input.schema], async (session) => {
     const schemaOid = await findSchema(session, input.schema);
     const rows = await readUsers(session, iamRoles);

@@ -6,6 +6,7 @@ import { readDatabaseNames } from "../postgres/holdings.ts";
 import { type RoleRow, readRoles } from "../postgres/role-catalog.ts";
 import { sqlstate } from "../postgres/sqlstate.ts";
 import { dropLogin } from "../postgres/statements/logins.ts";
+import { endAccessesOf } from "./access.ts";
 import { applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
 import { type CleanupCounts, decideCleanup, type Heir } from "./cleanup-plan.ts";
 import { deleteCloudUser, findCloudUser } from "./cloud-user-steps.ts";
@@ -117,6 +118,7 @@ export function removeUserWork(context: Context, target: Target, input: RemoveUs
       }),
     );
     if (changed) await recordChange(context, call, target, { ...subject, statements });
+    await endAccessesOf(context, call, target, user);
     return { changed, warnings: [...warnings] };
   };
 }

@@ -3,6 +3,7 @@ import { emptyState } from "../../src/domain/desired-state.ts";
 import type { HistoryRecord } from "../../src/domain/history.ts";
 import type { StatementPreview } from "../../src/domain/plan.ts";
 import type { Operations } from "../../src/http/operations.ts";
+import type { StoredAccess } from "../../src/operations/access-store.ts";
 import type { BulkInput, BulkResult } from "../../src/operations/bulk-memberships.ts";
 import type { StatePlanResult } from "../../src/operations/desired-state.ts";
 import type { ExplainedPath } from "../../src/operations/explain.ts";
@@ -20,6 +21,27 @@ export const somePlan: readonly StatementPreview[] = [
     destructive: false,
   },
 ];
+
+const someAccess: StoredAccess = {
+  id: "7d0b1f60-41a5-4b3b-9c55-3a4d6a3d0c11",
+  target: { project: "demo-project", region: "europe-west1", instance: "orders-db", database: "orders" },
+  schema: "app",
+  roleName: "orders_app_reader",
+  roleKind: "reader",
+  username: "carol@example.com",
+  requester: { name: "carol@example.com", kind: "user" },
+  reason: "Look into a slow report",
+  durationMs: 3_600_000,
+  state: "requested",
+  createdAt: Date.UTC(2026, 10, 21, 9, 30),
+  decidedBy: null,
+  startsAt: null,
+  expiresAt: null,
+  grants: false,
+  endedBy: null,
+  endedAt: null,
+  warnings: [],
+};
 
 export function someStatus(lastUpdated = "2026-11-21T09:31:00.000Z"): RegistryStatus {
   return {
@@ -314,6 +336,12 @@ export const pretendedOperations: Operations = {
     secretId: "orders-db-pgpassword",
     passwordSince: new Date("2026-11-21T09:30:00.000Z"),
   }),
+  requestAccess: async () => ({ access: someAccess, changed: true, alreadyMember: false }),
+  approveAccess: async () => ({ access: someAccess, changed: true, alreadyMember: false }),
+  denyAccess: async () => ({ access: someAccess, changed: true, alreadyMember: false }),
+  revokeAccess: async () => ({ access: someAccess, changed: true, alreadyMember: false }),
+  listAccesses: async () => [someAccess],
+  expireAccesses: async () => [{ access: someAccess, outcome: "expired" }],
   readOperation: async () => someOperation,
   listAccounts: async () => [
     {

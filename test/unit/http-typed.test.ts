@@ -53,7 +53,13 @@ test("the types know every operation of the contract", () => {
   const known: Record<OperationId, true> = {
     addRoleTemplateVersion: true,
     applyRoles: true,
+    approveAccess: true,
     assignRole: true,
+    denyAccess: true,
+    expireAccess: true,
+    listAccess: true,
+    requestAccess: true,
+    revokeAccess: true,
     assignRoles: true,
     checkDatabaseHealth: true,
     cleanupUser: true,

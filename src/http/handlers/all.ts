@@ -1,4 +1,5 @@
 import type { Handlers } from "../typed.ts";
+import { accessHandlers } from "./access.ts";
 import { accountHandlers } from "./accounts.ts";
 import { bulkHandlers } from "./bulk-memberships.ts";
 import { contractHandlers } from "./contract.ts";
@@ -18,6 +19,7 @@ import { userHandlers } from "./users.ts";
 /** A handler for each operation of the contract. */
 export function createHandlers(handlerContext: HandlerContext): Handlers {
   return {
+    ...accessHandlers(handlerContext),
     ...accountHandlers(handlerContext),
     ...bulkHandlers(handlerContext),
     ...contractHandlers(handlerContext),

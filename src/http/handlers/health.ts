@@ -1,3 +1,4 @@
+import { accessWarnings } from "../../operations/access-sweep.ts";
 import type { PoolTotals } from "../../postgres/session.ts";
 import { poolFields, utilizationOf } from "../pool-fields.ts";
 import type { Handlers } from "../typed.ts";
@@ -24,7 +25,7 @@ export function healthHandlers({
         timestamp: new Date(now()).toISOString(),
         uptime_seconds: Math.max(0, now() - startedAt) / 1000,
         pools: poolFields(totals),
-        warnings: [...poolWarnings(totals, utilization), ...access.warnings()],
+        warnings: [...poolWarnings(totals, utilization), ...access.warnings(), ...accessWarnings(context)],
       };
     },
 
