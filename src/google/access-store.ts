@@ -1,5 +1,7 @@
 import type { DocumentData, DocumentReference, DocumentSnapshot, Firestore } from "@google-cloud/firestore";
-import { type AccessStore, accessInstanceKey, dueAt, type StoredAccess } from "../operations/access-store.ts";
+import { instanceKey } from "../domain/target.ts";
+import { dueAt, type StoredAccess } from "../domain/temporary-access.ts";
+import type { AccessStore } from "../operations/access-store.ts";
 import { createFirestoreClient, type FirestoreClientOptions } from "./firestore-client.ts";
 import { malformedDocument } from "./registry-errors.ts";
 
@@ -49,14 +51,14 @@ export function createAccessStore(options: AccessStoreOptions): FirestoreAccessS
       ),
     list: (instance, limit) =>
       use(async (firestore) => {
-        const query = collectionOf(firestore).where("instance", "==", accessInstanceKey(instance));
+        const query = collectionOf(firestore).where("instance", "==", instanceKey(instance));
         const all = parseAll((await query.get()).docs);
         return all.sort((one, other) => other.createdAt - one.createdAt).slice(0, limit);
       }),
     open: (instance) =>
       use(async (firestore) => {
         const query = collectionOf(firestore)
-          .where("instance", "==", accessInstanceKey(instance))
+          .where("instance", "==", instanceKey(instance))
           .where("open", "==", true);
         return parseAll((await query.limit(maxOpen).get()).docs);
       }),
@@ -75,7 +77,7 @@ export function createAccessStore(options: AccessStoreOptions): FirestoreAccessS
 function accessFields(access: StoredAccess): DocumentData {
   const due = dueAt(access);
   return {
-    instance: accessInstanceKey(access.target),
+    instance: instanceKey(access.target),
     state: access.state,
     open: access.state === "requested" || due !== null,
     created_at: new Date(access.createdAt),

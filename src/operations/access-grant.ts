@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
+import { type AccessState, heldStates, type StoredAccess } from "../domain/temporary-access.ts";
 import { ServiceError } from "../errors.ts";
 import { type Membership, readMemberships } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { membershipOptionsSince } from "../postgres/statements/memberships.ts";
-import { type AccessState, type AccessStore, heldStates, type StoredAccess } from "./access-store.ts";
+import type { AccessStore } from "./access-store.ts";
 import { applyDecision, type Decide } from "./apply.ts";
 import { runChange } from "./change.ts";
 import type { Accesses, Call, Context } from "./context.ts";

@@ -1,6 +1,6 @@
 import { connectionName, type Instance, instanceKey } from "../domain/target.ts";
+import { dueAt, heldStates, type StoredAccess } from "../domain/temporary-access.ts";
 import { accessesOf, endAccess, grantAccess, sweepCall } from "./access-grant.ts";
-import { dueAt, heldStates, type StoredAccess } from "./access-store.ts";
 import type { Call, Context } from "./context.ts";
 
 export interface Swept {

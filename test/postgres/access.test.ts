@@ -8,6 +8,7 @@ import type { Call, Context } from "../../src/operations/context.ts";
 import { listRoles } from "../../src/operations/role-list.ts";
 import { initializeRoles } from "../../src/operations/roles.ts";
 import { createMemoryAccesses } from "../support/memory-accesses.ts";
+import { testTarget } from "../support/pools.ts";
 import { majorsAndModes, type RoleFleet, startRoleFleet } from "../support/role-fleet.ts";
 
 const hour = 3_600_000;
@@ -113,7 +114,7 @@ for (const mode of ["permissive", "strict"] as const) {
       });
 
       it(`leaves a standing member one, is revoked once, and is mended after a crash, on ${major}`, async () => {
-        const target = { project: "", region: "", instance: "", ...(await lastTarget(major)) };
+        const target = testTarget(`pg${major}`, "access");
         await fleet.sql(target, "GRANT access_app_reader TO erin");
         const asked = await requestAccess(context, by("erin"), target, ask);
         assert.equal(asked.alreadyMember, true);
@@ -146,12 +147,5 @@ for (const mode of ["permissive", "strict"] as const) {
         assert.equal((await revokeAccess(context, by("dave"), target, id)).changed, false);
       });
     }
-
-    const lastTarget = async (major: number): Promise<Target> => {
-      const all = await store.due(Number.MAX_SAFE_INTEGER, 0);
-      assert.deepEqual(all, []);
-      const { testTarget } = await import("../support/pools.ts");
-      return testTarget(`pg${major}`, "access");
-    };
   });
 }

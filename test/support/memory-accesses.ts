@@ -1,14 +1,11 @@
-import {
-  type AccessStore,
-  accessInstanceKey,
-  dueAt,
-  type StoredAccess,
-} from "../../src/operations/access-store.ts";
+import { instanceKey } from "../../src/domain/target.ts";
+import { dueAt, type StoredAccess } from "../../src/domain/temporary-access.ts";
+import type { AccessStore } from "../../src/operations/access-store.ts";
 
 /** Accesses for tests of what happens in PostgreSQL. `calls` counts every use. */
 export function createMemoryAccesses(): AccessStore & { calls: number } {
   const kept = new Map<string, StoredAccess>();
-  const of = (key: string) => [...kept.values()].filter((one) => accessInstanceKey(one.target) === key);
+  const of = (key: string) => [...kept.values()].filter((one) => instanceKey(one.target) === key);
   const store = {
     calls: 0,
     async create(access: StoredAccess) {
@@ -29,13 +26,11 @@ export function createMemoryAccesses(): AccessStore & { calls: number } {
     },
     async list(instance: StoredAccess["target"], limit: number) {
       store.calls += 1;
-      return of(accessInstanceKey(instance)).reverse().slice(0, limit);
+      return of(instanceKey(instance)).reverse().slice(0, limit);
     },
     async open(instance: StoredAccess["target"]) {
       store.calls += 1;
-      return of(accessInstanceKey(instance)).filter(
-        (one) => one.state === "requested" || dueAt(one) !== null,
-      );
+      return of(instanceKey(instance)).filter((one) => one.state === "requested" || dueAt(one) !== null);
     },
     async due(atMs: number, limit: number) {
       store.calls += 1;

@@ -1,6 +1,6 @@
+import { dueAt, type StoredAccess } from "../../domain/temporary-access.ts";
 import type { AccessResult } from "../../operations/access.ts";
 import { toIso } from "../../operations/access-grant.ts";
-import { dueAt, type StoredAccess } from "../../operations/access-store.ts";
 import { counted } from "../plan-answer.ts";
 import type { Handlers } from "../typed.ts";
 import type { HandlerContext } from "./handler-context.ts";
