@@ -143,7 +143,12 @@ async function readSince(
   if (newest === undefined || before === undefined) return newest?.createdAt ?? null;
   const { versions } = cloudServices(context);
   const read = ({ version }: StoredVersion) => versions.read(target, version, { signal: call.signal });
-  return (await read(newest)) === (await read(before)) ? before.createdAt : newest.createdAt;
+  // One that is disabled by now was replaced by another rotation.
+  const same = await Promise.all([read(newest), read(before)]).then(
+    ([one, other]) => one === other,
+    () => false,
+  );
+  return same ? before.createdAt : newest.createdAt;
 }
 
 interface Age {

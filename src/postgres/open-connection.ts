@@ -139,13 +139,17 @@ async function connectWithPassword(opener: Opener, request: OpenRequest, attempt
     passwords.forget(target, fresh);
     refusal = second.refusal;
   }
-  const previous = await passwords.readPrevious?.(target).catch(() => undefined);
+  if (passwords.readPrevious === undefined) throw refusal;
+  // One that cannot be read may just have been disabled, at the end of a rotation: then the server knows the latest.
+  const previous = await passwords.readPrevious(target).catch(() => unreadable);
   if (previous === undefined || previous === fresh) throw refusal;
   return connectInRotation({ previous, fresh, connectBy, refusal }, opener, target);
 }
 
+const unreadable = Symbol();
+
 interface Rotating {
-  readonly previous: string;
+  readonly previous: string | typeof unreadable;
   readonly fresh: string;
   readonly connectBy: (password: string) => Promise<Connection>;
   readonly refusal: unknown;
@@ -157,8 +161,8 @@ async function connectInRotation(
   opener: Opener,
   target: Target,
 ): Promise<Connection> {
-  const third = await orRefusal(connectBy(previous));
-  if ("connection" in third) {
+  const third = previous === unreadable ? undefined : await orRefusal(connectBy(previous));
+  if (third !== undefined && "connection" in third) {
     opener.log.info("the server does not take the latest version of the secret, but the one before", {
       instance: connectionName(target),
     });
