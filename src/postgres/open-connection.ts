@@ -141,12 +141,12 @@ async function connectWithPassword(opener: Opener, request: OpenRequest, attempt
   }
   if (passwords.readPrevious === undefined) throw refusal;
   // One that cannot be read may just have been disabled, at the end of a rotation: then the server knows the latest.
-  const previous = await passwords.readPrevious(target).catch(() => unreadable);
+  const previous = await passwords.readPrevious(target).catch((): typeof unreadable => unreadable);
   if (previous === undefined || previous === fresh) throw refusal;
   return connectInRotation({ previous, fresh, connectBy, refusal }, opener, target);
 }
 
-const unreadable = Symbol();
+const unreadable: unique symbol = Symbol();
 
 interface Rotating {
   readonly previous: string | typeof unreadable;
