@@ -90,6 +90,8 @@ async function bundle(): Promise<void> {
     entryPoints: ["src/main.ts"],
     outdir: dist,
     bundle: true,
+    // Where node_modules is a link, as in a second working tree, its packages keep the names that package-lock.json has.
+    preserveSymlinks: true,
     splitting: true,
     platform: "node",
     target: "node24",
