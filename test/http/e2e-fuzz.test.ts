@@ -35,6 +35,13 @@ describe("bad requests by the thousand, on the whole service", { timeout: 180_00
     service = await startCloudService(cloud, {
       settings: { LOG_LEVEL: "INFO", CONNECTION_TIMEOUT: "5", LOCK_TIMEOUT: "5" },
     });
+    // What the contract's examples rely on: the state that entry 1 kept, and a user with a password.
+    await service.succeed("initializeRoles", { ...ordersTarget, schema_name: "app" });
+    await service.succeed("createUser", {
+      ...ordersTarget,
+      username: "nightly_report",
+      user_type: "built_in",
+    });
   });
   after(async () => {
     await service?.[Symbol.asyncDispose]();
@@ -63,13 +70,17 @@ describe("bad requests by the thousand, on the whole service", { timeout: 180_00
     const seen = new Map<number, number>();
     const reached = new Set<string>();
     let lockouts = 0;
-    const onAnswer = (request: FuzzedRequest, status: number): void => {
+    const unavailable: string[] = [];
+    const onAnswer = (request: FuzzedRequest, status: number, text: string): void => {
+      if (status === 503) unavailable.push(`${request.operationId}: ${text}`);
       seen.set(status, (seen.get(status) ?? 0) + 1);
       if (status === 200 || status === 202) reached.add(request.operationId);
       if (status === 200 && asksForLockout(request)) lockouts += 1;
     };
-    const one = () => fuzz({ url: service.url, runs: 1000, operationIds, onAnswer });
-    await Promise.all([one(), one(), one()]);
+    const run = (runs: number) => fuzz({ url: service.url, runs, operationIds, onAnswer });
+    // One after the other: only the examples.
+    await run(operationIds.length);
+    await Promise.all([run(1000), run(1000), run(1000)]);
     const counts = JSON.stringify(Object.fromEntries(seen));
     for (const status of [200, 400, 404]) assert.ok((seen.get(status) ?? 0) > 0, counts);
     assert.deepEqual(
@@ -77,7 +88,7 @@ describe("bad requests by the thousand, on the whole service", { timeout: 180_00
       [],
       "never reached",
     );
-    if (lockouts === 0) assert.equal(seen.get(503), undefined, counts);
+    if (lockouts === 0) assert.deepEqual(unavailable, [], counts);
     assert.deepEqual(await content(), before, "data was lost");
   });
 
@@ -90,12 +101,17 @@ describe("bad requests by the thousand, on the whole service", { timeout: 180_00
     const roles = await readFleet(
       `SELECT rolname FROM pg_roles
         WHERE (rolsuper AND rolname <> 'cloudsqladmin')
-           OR (rolcanlogin AND rolname !~ '@|^(postgres|cloudsqladmin|legacy_app)$')
+           OR (rolcanlogin AND rolname !~ '@|^(postgres|cloudsqladmin|legacy_app|nightly_report)$')
            OR (rolname ~ '^cloudsqliam' AND pg_has_role('postgres', oid, 'MEMBER'))`,
     );
     assert.deepEqual(roles, []);
-    for (const { server } of cloud.instances) {
-      await withClient(server.adminUrl(), (client) => client.query("SELECT 1"));
+    for (const instance of cloud.instances) {
+      const url = new URL(instance.server.adminUrl());
+      // A request may have rotated the admin's password.
+      url.password = encodeURIComponent(
+        cloud.secretManager.peekSecret(cloud.secretOf(instance)) ?? url.password,
+      );
+      await withClient(url.href, (client) => client.query("SELECT 1"));
     }
     for (const target of [ordersTarget, analyticsTarget]) {
       await service.succeed("listSchemas", target);

@@ -18,7 +18,7 @@ export interface FuzzOptions {
   /** Which operations; all of the contract when missing. */
   readonly operationIds?: readonly string[];
   /** Called with each answer, for instance to count. */
-  readonly onAnswer?: (request: FuzzedRequest, status: number) => void;
+  readonly onAnswer?: (request: FuzzedRequest, status: number, text: string) => void;
 }
 
 const hostileStrings = [
@@ -261,7 +261,7 @@ export async function fuzz(options: FuzzOptions): Promise<void> {
   );
   const property = fc.asyncProperty(fc.oneof(...wanted.map(requestsFor)), async (request) => {
     const answer = await send(options.url, request);
-    options.onAnswer?.(request, answer.status);
+    options.onAnswer?.(request, answer.status, answer.text);
     assert.notEqual(answer.status, 500, answer.text);
     assertContract(request.operationId, answer);
   });
