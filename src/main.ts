@@ -13,7 +13,10 @@ import { createIdentifyCaller } from "./http/auth/identify.ts";
 import { createLog, type Log } from "./log.ts";
 import { sweepCall } from "./operations/access-grant.ts";
 import { sweepAccesses } from "./operations/access-sweep.ts";
+import { sweepOperations } from "./operation-sweep.ts";
+import type { Context } from "./operations/context.ts";
 import { createSharedReads } from "./operations/shared-reads.ts";
+import { resumeOperations } from "./operations/user-operations.ts";
 import { assertPolicy, createPolicyAccess, noPolicy } from "./policy-access.ts";
 import { createPools } from "./postgres/pools.ts";
 import { createSettingsReload } from "./settings-reload.ts";
@@ -81,7 +84,7 @@ async function createService(config: Config, log: Log) {
     log,
   });
   const accessStore = createAccessStore({ ...firestore, collection });
-  const context = {
+  const context: Context = {
     ...{ pools, registry, templates, reloadSettings, settings: config.operations, cloud },
     ...(config.sharedReads ? { sharedReads: createSharedReads() } : {}),
     accesses: { store: accessStore, now: Date.now },
@@ -118,6 +121,11 @@ async function createService(config: Config, log: Log) {
     ],
   });
   const sweep = (): void => {
+    void sweepOperations({
+      resume: (call) => resumeOperations(context, call),
+      stopping: cloud.stopping,
+      log,
+    });
     if (config.policy.file === undefined && config.policy.document === undefined) return;
     sweepAccesses(context, sweepCall(log)).catch((error: unknown) => {
       log.warning("Temporary accesses could not be looked at on start", { error });

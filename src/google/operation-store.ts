@@ -24,6 +24,8 @@ export interface FirestoreOperationStore extends OperationStore {
 /** A TTL policy on `expires_at` may remove them then. */
 const keptMs = 30 * 86_400_000;
 const attempts = 5;
+/** How many running operations are looked at for those that nobody works on. */
+const runningAtMost = 200;
 
 /** Operations in Firestore: one document each in `{collection}_operations`. */
 export function createOperationStore(options: OperationStoreOptions): FirestoreOperationStore {
@@ -45,6 +47,19 @@ export function createOperationStore(options: OperationStoreOptions): FirestoreO
       await use((firestore) => documentOf(firestore, operation.id).set(fields));
     },
     read: (id) => use(async (firestore) => parseOperation(await documentOf(firestore, id).get())),
+    listAbandoned: (limit) =>
+      use(async (firestore) => {
+        // One field alone: a second one would take an index of its own.
+        const running = firestore
+          .collection(`${options.collection}_operations`)
+          .where("state", "==", "running")
+          .limit(runningAtMost);
+        const { docs } = await running.get();
+        return docs
+          .filter((snapshot) => leaseUntil(snapshot) <= now())
+          .slice(0, limit)
+          .flatMap((snapshot) => parseOperation(snapshot) ?? []);
+      }),
     takeOver: (id, lease) =>
       use((firestore) =>
         firestore.runTransaction(

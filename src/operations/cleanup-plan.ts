@@ -42,6 +42,8 @@ interface Present {
   readonly owned: readonly Holding[];
   readonly granted: readonly Holding[];
   readonly defaults: readonly DefaultAclEntry[];
+  /** It owns default privileges, perhaps for nobody: an empty entry stands in the way of DROP ROLE too. */
+  readonly ownsDefaults: boolean;
   readonly authority: ReadonlyMap<string, Authority>;
   /** For giving things to a role, which takes SET on it. */
   readonly giving: ReadonlyMap<string, Authority>;
@@ -85,6 +87,7 @@ async function readPresent(session: Session, scope: CleanupScope): Promise<Prese
     owned: objects.filter((one) => one.kind === "owner"),
     granted: objects.filter((one) => one.kind !== "owner"),
     defaults,
+    ownsDefaults: holdings.some((one) => one.catalog === "pg_default_acl" && one.kind === "owner"),
     authority: await readAuthority(session, actors),
     giving: await readGiving(session, scope, objects),
   };
@@ -173,11 +176,12 @@ async function planStatements(
   somethingStays: boolean,
 ): Promise<Statement[]> {
   const { owned, granted, defaults, authority } = present;
-  if (owned.length + granted.length + defaults.length === 0) return [];
   const database = session.target.database;
   const sweeps = scope.schema === undefined && !somethingStays && authority.get(scope.user) !== "refused";
+  const sweepsDefaults = sweeps && present.ownsDefaults;
+  if (owned.length + granted.length + defaults.length === 0 && !sweepsDefaults) return [];
   const ends =
-    sweeps && granted.length + defaults.length > 0
+    sweeps && (granted.length + defaults.length > 0 || sweepsDefaults)
       ? [dropOwned(database, scope.user)]
       : [
           ...granted.flatMap((one) => revokeAll(database, one, scope.user) ?? []),

@@ -29,6 +29,8 @@ export type Work = (call: Call, progress: Progress) => Promise<WorkDone>;
 /** How long others leave an operation to a process that says nothing of it any more. */
 const leaseMs = 9_000;
 const longestMs = 15 * 60_000;
+/** How many abandoned operations one look takes over. */
+const resumedAtMost = 20;
 
 interface Ended {
   readonly operation: StoredOperation;
@@ -135,6 +137,25 @@ async function findOrTakeOver(
   const { allowedRoleKinds: _, allowedNativeRoles: __, permits: ___, ...plain } = call;
   const ownCall = { ...plain, operation: action, actor, requestId };
   return { ended: start(services, taken, ownCall, workOf(taken)) };
+}
+
+/**
+ * Takes over what nobody works on any more, and returns how many that were; they go on after it. One that cannot be
+ * gone on with is left to whoever asks for it.
+ */
+export async function resumeAbandoned(
+  context: Context,
+  call: Call,
+  workOf: (operation: StoredOperation) => Work,
+): Promise<number> {
+  const services = cloudServices(context);
+  let taken = 0;
+  for (const operation of await services.operations.listAbandoned(resumedAtMost)) {
+    if (services.stopping.aborted) break;
+    const running = await findOrTakeOver(services, call, operation, workOf);
+    if (running !== undefined) taken += 1;
+  }
+  return taken;
 }
 
 /** Never rejects. */

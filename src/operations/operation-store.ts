@@ -47,6 +47,8 @@ export interface Lease {
 export interface OperationStore {
   create(operation: StoredOperation, lease: Lease): Promise<void>;
   read(id: string): Promise<StoredOperation | undefined>;
+  /** Those that have not ended and whose lease has, at most so many: nobody works on them. */
+  listAbandoned(limit: number): Promise<readonly StoredOperation[]>;
   /** Takes a running operation over, if nobody holds its lease; else undefined. */
   takeOver(id: string, lease: Lease): Promise<StoredOperation | undefined>;
   /** Renews the lease and keeps what became of it; false when another holds the lease now: then nothing is written. */

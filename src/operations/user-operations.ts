@@ -1,7 +1,7 @@
 import { accountTypes } from "../domain/account.ts";
 import { ServiceError } from "../errors.ts";
 import type { Call, Context } from "./context.ts";
-import { followOperation, type Work } from "./long-operation.ts";
+import { followOperation, resumeAbandoned, type Work } from "./long-operation.ts";
 import type { StoredOperation } from "./operation-store.ts";
 import { rotationWork } from "./password-rotation-work.ts";
 import { createUserWork, type InitialRole } from "./user-create.ts";
@@ -14,6 +14,11 @@ export function readOperation(
   input: { readonly id: string; readonly waitMs: number },
 ): Promise<StoredOperation> {
   return followOperation(context, call, input, (operation) => workOf(context, operation));
+}
+
+/** Goes on with operations whose process ended before them, as after a start; see resumeAbandoned. */
+export function resumeOperations(context: Context, call: Call): Promise<number> {
+  return resumeAbandoned(context, call, (operation) => workOf(context, operation));
 }
 
 function workOf(context: Context, { action, target, input, id }: StoredOperation): Work {

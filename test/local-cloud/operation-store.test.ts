@@ -50,6 +50,15 @@ describe("operations in Firestore", { timeout: 60_000 }, () => {
     assert.equal(await store.takeOver("unknown", lease("two")), undefined);
   });
 
+  test("that have not ended are abandoned once their lease has", async () => {
+    assert.deepEqual(await store.listAbandoned(10), []);
+    nowMs += 1_001;
+    assert.deepEqual(await store.listAbandoned(10), [operation]);
+    assert.deepEqual(await store.listAbandoned(0), []);
+    assert.equal(await store.save(operation.id, lease("one"), {}), true, "its owner is still there");
+    assert.deepEqual(await store.listAbandoned(10), []);
+  });
+
   test("are worked on by one at a time: the lease is taken when it has ended, by one of many", async () => {
     assert.equal(await store.takeOver(operation.id, lease("two")), undefined);
     nowMs += 900;

@@ -20,6 +20,11 @@ export function createMemoryOperations(): MemoryOperations {
       kept.set(operation.id, { operation, owner, until: Date.now() + forMs });
     },
     read: async (id) => kept.get(id)?.operation,
+    listAbandoned: async (limit) =>
+      [...kept.values()]
+        .filter(({ operation, until }) => operation.state === "running" && until <= Date.now())
+        .map(({ operation }) => operation)
+        .slice(0, limit),
     async takeOver(id, { owner, forMs }) {
       const found = kept.get(id);
       if (found?.operation.state !== "running") return undefined;
