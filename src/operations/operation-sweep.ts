@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Log } from "./log.ts";
-import type { Call } from "./operations/context.ts";
+import type { Log } from "../log.ts";
+import type { Call } from "./context.ts";
 
 export interface OperationSweepOptions {
   /** Takes over what nobody works on any more, and returns how many that were. */
