@@ -1,4 +1,4 @@
-import { expandTemplate, type ManagedRole } from "../domain/managed-role.ts";
+import { expandTemplate, type ManagedRole, parseRoleMark } from "../domain/managed-role.ts";
 import { parseSchemaName } from "../domain/names.ts";
 import { previewStatements, type StatementPreview } from "../domain/plan.ts";
 import type { Template } from "../domain/role-template.ts";
@@ -169,7 +169,11 @@ async function decideSettled(
   const existing = new Set(state.roles.keys());
   const forgotten = adoption.force ? await findGone(session, adoption.superseded) : [];
   if (adoption.force) await assertAdministered(session, [...existing]);
-  const acting = (role: ManagedRole): boolean => adoption.force || !existing.has(role.name);
+  const unfinished = adoption.force
+    ? new Set<string>()
+    : await readUnfinished(session, state, roles, adoption);
+  const acting = ({ name }: ManagedRole): boolean =>
+    adoption.force || !existing.has(name) || unfinished.has(name);
   await assertSchemaReachable(session, state, roles.filter(acting));
   const planned = planRoles(state, roles, acting).findings;
   const creators = roles.filter((role) => acting(role) && role.privileges.schema?.includes("CREATE"));
@@ -189,6 +193,24 @@ async function decideSettled(
     warnings,
     result: { template, roles, existing, forgotten, degraded: plan.degraded, schemaOwner: state.schemaOwner },
   };
+}
+
+/**
+ * Roles that bear this service's mark and were never recorded, such as those of the SQL that a preflight gave an administrator: nobody
+ * has given them what their template says, so that it is done now.
+ */
+async function readUnfinished(
+  session: Session,
+  state: RoleState,
+  roles: readonly ManagedRole[],
+  { registered }: Adoption,
+): Promise<ReadonlySet<string>> {
+  const unrecorded = roles
+    .map(({ name }) => name)
+    .filter(
+      (name) => !registered.has(name) && parseRoleMark(state.roles.get(name)?.comment ?? "") !== undefined,
+    );
+  return unrecorded.length === 0 ? new Set() : readGrantable(session, unrecorded);
 }
 
 /** Managed roles of other templates are to have their privileges on what new creators make. */
