@@ -411,7 +411,8 @@ export interface paths {
          * Read a database as a desired state
          * @description Reads the schemas, roles, memberships, grants and default privileges of a database, whoever made them, as a desired
          *     state. Planned against the database it is read from it leads to no statement, in any mode. Roles that bear this
-         *     service's mark come as their template. What no state can express is left as it is by every mode, and named in
+         *     service's mark come as their template; when they were changed by hand since, the plan mends them, and `warnings` says
+         *     so. What no state can express is left as it is by every mode, and named in
          *     `warnings`: who granted a privilege that its owner did not, privileges on languages, foreign servers and large
          *     objects, memberships in logins and in roles of PostgreSQL.
          */

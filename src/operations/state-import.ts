@@ -22,6 +22,7 @@ import type { Session } from "../postgres/session.ts";
 import { readUnexpressed } from "../postgres/unexpressed.ts";
 import { planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
+import { planState } from "./desired-state.ts";
 import { unsafeAttributes } from "./role-names.ts";
 import { readStateCatalog, type StateCatalog, superusersOf } from "./state-catalog.ts";
 import { describeObject, objectKey } from "./state-wanted.ts";
@@ -42,7 +43,24 @@ export async function importState(context: Context, call: Call, target: Target):
     warnings: [],
     result: await readState(session),
   }));
-  return result;
+  const differing = await tellOfDifferences(context, call, target, result.state);
+  return { ...result, warnings: [...result.warnings, ...differing] };
+}
+
+/** Roles that come as a template and were changed by hand since are said as the template has them: planned, that is no empty plan. */
+async function tellOfDifferences(
+  context: Context,
+  call: Call,
+  target: Target,
+  state: DesiredState,
+): Promise<string[]> {
+  if (state.templates.length === 0) return [];
+  const { statements } = await planState(context, call, target, { mode: "authoritative", state });
+  if (statements.length === 0) return [];
+  const plural = statements.length === 1 ? "statement" : "statements";
+  return [
+    `Roles of templates are not as their templates say: planned, this state leads to ${statements.length} ${plural} that mend them. See /roles/drift.`,
+  ];
 }
 
 /** Needs an open transaction. */

@@ -117,6 +117,13 @@ for (const mode of ["permissive", "strict"] as const) {
             state,
           });
           assert.equal(applied.changed, false);
+          assert.ok(!(await read()).warnings.some((one) => one.includes("/roles/drift")));
+          await fleet.sql(own, "GRANT CREATE ON SCHEMA app TO own_app_reader");
+          const changed = await read();
+          assert.ok(
+            changed.warnings.some((one) => /leads to \d+ statements? that mend.*\/roles\/drift/.test(one)),
+          );
+          assert.ok((await planned("adopt", changed.state)).length > 0);
         } finally {
           target = was;
         }
