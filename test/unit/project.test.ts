@@ -250,6 +250,19 @@ describe("the documents", () => {
     assert.deepEqual(missing, []);
   });
 
+  it("list each operation of the contract in the README's table, with the role that it takes", () => {
+    const { paths } = parse(read("openapi/openapi.yaml")) as {
+      paths: Record<string, Record<string, { "x-permission": "none" | { role: string } }>>;
+    };
+    const expected = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { "x-permission": needs }]) => {
+        return `${method.toUpperCase()} ${path} ${needs === "none" ? "-" : needs.role}`;
+      }),
+    );
+    const rows = [...read("README.md").matchAll(/^\| `((?:GET|POST) \/\S+)` \| [^|]+ \| (\S+) \|$/gm)];
+    assert.deepEqual(rows.map(([, call, role]) => `${call} ${role}`).sort(), expected.sort());
+  });
+
   it("send a token with each command in the README, but for what is open", () => {
     const blocks = [...read("README.md").matchAll(/^```bash\n([\s\S]*?)^```$/gm)].map(([block]) => block);
     const calls = blocks.filter(
