@@ -85,7 +85,7 @@ function matches(record: HistoryRecord, filter: HistoryFilter): boolean {
   const { role, username, actor, action, since, until } = filter;
   const at = Date.parse(record.at);
   return (
-    (username === undefined || record.username === username) &&
+    (username === undefined || record.username === username || isNamed(record, username)) &&
     (actor === undefined || record.actor === actor) &&
     (action === undefined || record.action === action) &&
     (since === undefined || at >= since.getTime()) &&
@@ -94,9 +94,13 @@ function matches(record: HistoryRecord, filter: HistoryFilter): boolean {
   );
 }
 
-function isAbout({ role_name, statements }: HistoryRecord, role: string): boolean {
-  // All identifiers in statements are quoted.
-  return role_name === role || statements.some(({ sql }) => sql.includes(ident(role)));
+function isAbout(record: HistoryRecord, role: string): boolean {
+  return record.role_name === role || isNamed(record, role);
+}
+
+/** All identifiers in statements are quoted. */
+function isNamed({ statements }: HistoryRecord, name: string): boolean {
+  return statements.some(({ sql }) => sql.includes(ident(name)));
 }
 
 /** How a history was found. `entries` is how many were checked and are in order. */

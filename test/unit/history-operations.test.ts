@@ -19,11 +19,11 @@ const call: Call = {
 
 const contextOf = (registry: Registry): Context => ({ ...unusedContext(), registry });
 
-/** A history of so many entries, each third about alice; the fifth names a role in a statement only. */
+/** A history of so many entries, each third about alice; the fifth names a role and a user in a statement only. */
 async function historyOf(count: number, sql = ""): Promise<Registry> {
   const registry = createMemoryRegistry();
   for (let number = 1; number <= count; number++) {
-    const text = number === 5 ? 'CREATE ROLE "reader"' : sql;
+    const text = number === 5 ? 'GRANT "reader" TO "bob@example.com"' : sql;
     await registry.record(target, {
       actor: number % 2 === 0 ? "even" : "odd",
       requestId: `r${number}`,
@@ -83,6 +83,7 @@ test("filters by role, user, caller and time leave what fits", async () => {
   const list = async (filter: Partial<HistoryInput>) =>
     (await listAll(registry, { limit: 2, ...filter })).found;
   assert.deepEqual(await list({ username: "alice@example.com" }), [12, 9, 6, 3]);
+  assert.deepEqual(await list({ username: "bob@example.com" }), [5]);
   assert.deepEqual(await list({ role: "reader" }), [12, 9, 6, 5, 3]);
   assert.deepEqual(await list({ role: "read" }), []);
   assert.deepEqual(await list({ actor: "even", username: "alice@example.com" }), [12, 6]);
