@@ -1736,10 +1736,7 @@ export interface components {
             readonly region: components["schemas"]["Region"];
             readonly instance_name: components["schemas"]["InstanceName"];
             readonly database_name: components["schemas"]["DatabaseName"];
-            /**
-             * Format: uuid
-             * @description The access.
-             */
+            /** @description The access. */
             readonly access_id: string;
         };
         /** @description Has no fields. */

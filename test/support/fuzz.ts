@@ -174,8 +174,8 @@ function exampleFields(operation: ContractOperation): { names: string[]; example
       example: Object.fromEntries(parameters.map(({ name, example }) => [name, example])),
     };
   }
-  const { properties } = media.schema as { properties: Fields };
-  return { names: Object.keys(properties), example: media.example as Fields };
+  const { properties = {} } = media.schema as { properties?: Fields };
+  return { names: Object.keys(properties), example: (media.example ?? {}) as Fields };
 }
 
 function requestsFor(operation: ContractOperation): fc.Arbitrary<FuzzedRequest> {
