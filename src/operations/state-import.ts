@@ -10,6 +10,7 @@ import { isFutureObjectType, publicByDefault } from "../domain/grant-privileges.
 import { parseRoleMark, roleMarkPrefix } from "../domain/managed-role.ts";
 import { identifierFault, isSystemRole } from "../domain/names.ts";
 import type { Target } from "../domain/target.ts";
+import { ServiceError } from "../errors.ts";
 import type { AclObject } from "../postgres/acl-catalog.ts";
 import {
   type Membership,
@@ -55,7 +56,15 @@ async function tellOfDifferences(
   state: DesiredState,
 ): Promise<string[]> {
   if (state.templates.length === 0) return [];
-  const { statements } = await planState(context, call, target, { mode: "authoritative", state });
+  const plan = await planState(context, call, target, { mode: "authoritative", state }).catch(
+    (error: unknown) => {
+      if (error instanceof ServiceError && (error.kind === "conflict" || error.kind === "not_found"))
+        return error;
+      throw error;
+    },
+  );
+  if (plan instanceof ServiceError) return [`This state cannot be planned as it is: ${plan.message}`];
+  const { statements } = plan;
   if (statements.length === 0) return [];
   const plural = statements.length === 1 ? "statement" : "statements";
   return [
