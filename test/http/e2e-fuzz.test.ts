@@ -26,6 +26,14 @@ function asksForLockout({ operationId, body = "" }: FuzzedRequest): boolean {
   );
 }
 
+/** Whoever asks for access, or decides on it, has to have a name, which nobody has here; see e2e-access. */
+const forNamedCallers: ReadonlySet<string> = new Set([
+  "requestAccess",
+  "approveAccess",
+  "denyAccess",
+  "revokeAccess",
+]);
+
 describe("bad requests by the thousand, on the whole service", { timeout: 180_000 }, () => {
   let cloud: LocalCloud;
   let service: CloudService;
@@ -84,7 +92,7 @@ describe("bad requests by the thousand, on the whole service", { timeout: 180_00
     const counts = JSON.stringify(Object.fromEntries(seen));
     for (const status of [200, 400, 404]) assert.ok((seen.get(status) ?? 0) > 0, counts);
     assert.deepEqual(
-      operationIds.filter((operationId) => !reached.has(operationId)),
+      operationIds.filter((operationId) => !reached.has(operationId) && !forNamedCallers.has(operationId)),
       [],
       "never reached",
     );
