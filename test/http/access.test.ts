@@ -123,22 +123,23 @@ test("every operation of the contract declares its permission, and the open ones
   assert.throws(() => readPermissions({ paths: { "/x": { post: open } } } as never), /does not declare/);
 });
 
+/** What the contract's example names of a target; undefined for what it leaves open. */
+function placeOf(operationId: string): Readonly<Record<string, unknown>> {
+  const operation = contractOperations.find((one) => one.operationId === operationId);
+  const example = operation?.requestBody?.content["application/json"]?.example ?? {};
+  const query = (operation?.parameters ?? []).map(({ name, example }) => [name, example]);
+  return { ...(example as object), ...Object.fromEntries(query) };
+}
+
 /** Whether a binding for a pattern is enough, by where the contract says that the permission is needed. */
 function covers(pattern: string, operationId: string): boolean {
-  const operation = contractOperations.find((one) => one.operationId === operationId);
   const permission = permissions.get(operationId);
-  if (permission === undefined || permission === "none") return true;
-  const example = (operation?.requestBody?.content["application/json"]?.example ?? {}) as Record<
-    string,
-    unknown
-  >;
-  const query = Object.fromEntries((operation?.parameters ?? []).map(({ name, example }) => [name, example]));
-  const named = { ...example, ...query };
-  if (pattern === "all") return true;
-  if (permission.on === "any" && named.instance_name === undefined) return true;
-  if (named.instance_name !== "orders-db" || pattern === "elsewhere") return false;
-  const whole = permission.on === "instance" || named.database_name === undefined;
-  return pattern === "instance" || !whole;
+  if (permission === undefined || permission === "none" || pattern === "all") return true;
+  const { instance_name, region, database_name } = placeOf(operationId);
+  if (instance_name === undefined) return permission.on === "any";
+  if (pattern === "elsewhere") return region === "us-central1";
+  const whole = permission.on === "instance" || database_name === undefined;
+  return instance_name === "orders-db" && (pattern === "instance" || !whole);
 }
 
 describe("who has a role at a pattern of targets", () => {

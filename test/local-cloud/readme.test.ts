@@ -14,8 +14,10 @@ import { type ServiceProcess, startServiceProcess } from "../support/service-pro
 const root = join(import.meta.dirname, "../..");
 const readme = readFileSync(join(root, "README.md"), "utf8");
 const blocks = [...readme.matchAll(/^```bash\n([\s\S]*?)^```$/gm)].map(([, command = ""]) => command.trim());
-/** Where the commands take their token from, and the commands. */
-const [tokenCommand = "", ...commands] = blocks;
+/** Where the commands take their tokens from, and the commands. */
+const isTokenCommand = (block: string): boolean => /^[A-Z]+=\$\(npm run /.test(block);
+const tokenCommands = blocks.filter(isTokenCommand);
+const commands = blocks.filter((block) => !isTokenCommand(block));
 const run = promisify(execFile);
 
 interface Answer {
@@ -26,10 +28,10 @@ interface Answer {
 /** `npm run --silent token -- EMAIL` as package.json has it, but in another directory than the checkout's. */
 const npm = `npm() { [ "$1 $2 $3 $4" = "run --silent token --" ] && node ${join(root, "scripts/token.ts")} "$5"; }`;
 
-/** Runs a command of the README as it stands, but for the port, after the one that gets the token. */
+/** Runs a command of the README as it stands, but for the port, after those that get tokens. */
 async function runCommand(command: string, port: number, cwd: string): Promise<Answer> {
   const here = command.replaceAll("localhost:8080", `127.0.0.1:${port}`);
-  const { stdout } = await run("bash", ["-c", [npm, tokenCommand, here].join("\n")], { cwd });
+  const { stdout } = await run("bash", ["-c", [npm, ...tokenCommands, here].join("\n")], { cwd });
   return JSON.parse(stdout);
 }
 
@@ -87,7 +89,7 @@ describe("the README's commands, in their order", { timeout: 120_000 }, () => {
   }
 
   it("need the token", async () => {
-    assert.equal(tokenCommand, "TOKEN=$(npm run --silent token -- alice@example.com)");
+    assert.equal(blocks[0], "TOKEN=$(npm run --silent token -- alice@example.com)");
     const command = commands.find((each) => each.includes("/database/schemas")) ?? "";
     const without = await runCommand(command.replace("$TOKEN", ""), port, checkout);
     assert.equal(without.status, 401);
@@ -106,6 +108,10 @@ describe("the README's commands, in their order", { timeout: 120_000 }, () => {
     assert.equal(answers.get("/roles/explain")?.allowed, true);
     assert.equal(namesIn("/roles/history", "entries").length, 2);
     assert.equal(answers.get("/roles/history/verify")?.intact, true);
+    const stateOf = (name: string): unknown => (answers.get(name)?.access as Answer | undefined)?.state;
+    const states = ["approve", "revoke", "deny"].map((verb) => stateOf(`/access/${verb}`));
+    assert.deepEqual(states, ["active", "revoked", "denied"]);
+    assert.equal(namesIn("/access/list", "accesses").length, 1);
     const roles = namesIn("/roles/list", "roles");
     for (const [, role = ""] of readme.matchAll(/^\| `(orders_\w+)` \|/gm))
       assert.ok(roles.includes(role), role);
