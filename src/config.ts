@@ -88,6 +88,7 @@ export function parseConfig(environment: Environment, settingsFile = "") {
     auth: parseAuth(values),
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT,
     operationWaitMs: values.OPERATION_WAIT,
+    operationSweepMs: values.OPERATION_SWEEP_INTERVAL,
     operations: {
       adminUser: values.DB_ADMIN_USER,
       validateIamUsers: values.VALIDATE_IAM_USERS,

@@ -121,11 +121,14 @@ async function createService(config: Config, log: Log) {
     ],
   });
   const sweep = (): void => {
-    void sweepOperations({
-      resume: (call) => resumeOperations(context, call),
-      stopping: cloud.stopping,
-      log,
-    });
+    if (config.operationSweepMs > 0) {
+      void sweepOperations({
+        resume: (call) => resumeOperations(context, call),
+        stopping: cloud.stopping,
+        log,
+        everyMs: config.operationSweepMs,
+      });
+    }
     if (config.policy.file === undefined && config.policy.document === undefined) return;
     sweepAccesses(context, sweepCall(log)).catch((error: unknown) => {
       log.warning("Temporary accesses could not be looked at on start", { error });

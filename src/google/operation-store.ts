@@ -60,6 +60,20 @@ export function createOperationStore(options: OperationStoreOptions): FirestoreO
           .slice(0, limit)
           .flatMap((snapshot) => parseOperation(snapshot) ?? []);
       }),
+    findLater: ({ target, username, createdAt }) =>
+      use(async (firestore) => {
+        // Equalities alone need no index of their own: https://cloud.google.com/firestore/docs/query-data/index-overview
+        const { docs } = await firestore
+          .collection(`${options.collection}_operations`)
+          .where("username", "==", username)
+          .where("instance_name", "==", target.instance)
+          .where("region", "==", target.region)
+          .where("project_id", "==", target.project)
+          .get();
+        return docs
+          .flatMap((snapshot) => parseOperation(snapshot) ?? [])
+          .find((other) => other.createdAt > createdAt);
+      }),
     takeOver: (id, lease) =>
       use((firestore) =>
         firestore.runTransaction(

@@ -27,7 +27,7 @@ export interface WorkDone {
 export type Work = (call: Call, progress: Progress) => Promise<WorkDone>;
 
 /** How long others leave an operation to a process that says nothing of it any more. */
-const leaseMs = 9_000;
+export const leaseMs = 9_000;
 const longestMs = 15 * 60_000;
 /** How many abandoned operations one look takes over. */
 const resumedAtMost = 20;
@@ -131,12 +131,34 @@ async function findOrTakeOver(
   if (taken === undefined) return undefined;
   const begun = running.get(operation.id);
   if (begun !== undefined) return { ended: begun };
+  if (await endIfSuperseded(services, call, taken)) return undefined;
   const { action, actor, requestId } = taken;
   call.log.info("an operation that nobody works on is taken over", { operation_id: taken.id, action });
   // What its caller may do was decided when it began; this one only asks how it is.
   const { allowedRoleKinds: _, allowedNativeRoles: __, permits: ___, ...plain } = call;
   const ownCall = { ...plain, operation: action, actor, requestId };
   return { ended: start(services, taken, ownCall, workOf(taken)) };
+}
+
+/** Whether a later operation on the same user decides: what was asked for before it is not done after it. */
+async function endIfSuperseded(
+  services: CloudServices,
+  call: Call,
+  taken: StoredOperation,
+): Promise<boolean> {
+  const later = await services.operations.findLater(taken);
+  if (later === undefined) return false;
+  const message = `Its process ended, and ${later.action} began on the same user after it (${later.id}): it is not gone on with.`;
+  const lease = { owner: workshopOf(services).owner, forMs: leaseMs };
+  await services.operations.save(taken.id, lease, {
+    state: "failed",
+    failure: { kind: "conflict", message },
+  });
+  call.log.info("an operation that nobody works on is ended: a later one decides", {
+    operation_id: taken.id,
+    later_operation_id: later.id,
+  });
+  return true;
 }
 
 /**

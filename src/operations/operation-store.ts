@@ -49,6 +49,11 @@ export interface OperationStore {
   read(id: string): Promise<StoredOperation | undefined>;
   /** Those that have not ended and whose lease has, at most so many: nobody works on them. */
   listAbandoned(limit: number): Promise<readonly StoredOperation[]>;
+  /**
+   * An operation on the same user of the same instance that began after this one: then this one is not gone on with,
+   * since it would undo what was asked for later.
+   */
+  findLater(operation: StoredOperation): Promise<StoredOperation | undefined>;
   /** Takes a running operation over, if nobody holds its lease; else undefined. */
   takeOver(id: string, lease: Lease): Promise<StoredOperation | undefined>;
   /** Renews the lease and keeps what became of it; false when another holds the lease now: then nothing is written. */

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../log.ts";
 import type { Call } from "./context.ts";
+import { leaseMs } from "./long-operation.ts";
 
 export interface OperationSweepOptions {
   /** Takes over what nobody works on any more, and returns how many that were. */
@@ -9,19 +10,18 @@ export interface OperationSweepOptions {
   /** Ends the sweeps. */
   readonly stopping: AbortSignal;
   readonly log: Log;
-  readonly everyMs?: number;
+  /** One read of Firestore each. */
+  readonly everyMs: number;
 }
-
-/** One read of Firestore each. */
-const usualPauseMs = 60_000;
 
 /**
  * Looks for operations whose process ended before them, at once and then from time to time, until `stopping` aborts.
+ * The second look comes when the leases have ended that the process held whose place this one takes.
  * An instance of Cloud Run that has no CPU between requests looks when the next one comes. Never rejects.
  */
 export async function sweepOperations(options: OperationSweepOptions): Promise<void> {
-  const { resume, stopping, log, everyMs = usualPauseMs } = options;
-  while (!stopping.aborted) {
+  const { resume, stopping, log, everyMs } = options;
+  for (let looks = 0; !stopping.aborted; looks += 1) {
     const call: Call = {
       operation: "resumeOperations",
       actor: "the service itself",
@@ -32,6 +32,7 @@ export async function sweepOperations(options: OperationSweepOptions): Promise<v
     await resume(call).catch((error: unknown) => {
       if (!stopping.aborted) log.info("operations without a process could not be looked for", { error });
     });
-    await sleep(everyMs, undefined, { signal: stopping, ref: false }).catch(() => {});
+    const pauseMs = looks === 0 ? Math.min(everyMs, leaseMs + 1_000) : everyMs;
+    await sleep(pauseMs, undefined, { signal: stopping, ref: false }).catch(() => {});
   }
 }

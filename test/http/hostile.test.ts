@@ -32,6 +32,8 @@ before(async () => {
       METADATA_SERVER_DETECTION: "none",
       GOOGLE_CLOUD_PROJECT: "demo-project",
       REQUEST_TIMEOUT: "5",
+      // It looks for abandoned operations in Firestore by itself.
+      OPERATION_SWEEP_INTERVAL: "0",
     },
     { nodeArguments: ["--import", recorder] },
   );

@@ -91,4 +91,24 @@ describe("operations in Firestore", { timeout: 60_000 }, () => {
     const ended = await store.read(operation.id);
     assert.deepEqual([ended?.steps, ended?.failure, ended?.changed], [steps, failure, true]);
   });
+
+  test("know whether a later one began on the same user of the same instance", async () => {
+    const later = (fields: Partial<StoredOperation>): StoredOperation => ({
+      ...operation,
+      ...{
+        id: `later-${JSON.stringify(fields).length}`,
+        createdAt: new Date(operation.createdAt.getTime() + 1),
+      },
+      ...fields,
+    });
+    const { target } = operation;
+    await store.create(later({ username: "another" }), lease("x"));
+    await store.create(later({ id: "elsewhere", target: { ...target, instance: "db2" } }), lease("x"));
+    await store.create(later({ id: "earlier", createdAt: new Date(0) }), lease("x"));
+    assert.equal(await store.findLater(operation), undefined);
+    const found = later({ id: "found", target: { ...target, database: "other" }, action: "deleteUser" });
+    await store.create(found, lease("x"));
+    assert.deepEqual(await store.findLater(operation), found);
+    assert.equal(await store.findLater(found), undefined);
+  });
 });

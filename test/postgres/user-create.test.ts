@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Target } from "../../src/domain/target.ts";
 import type { Context } from "../../src/operations/context.ts";
+import type { StoredOperation } from "../../src/operations/operation-store.ts";
 import { initializeRoles } from "../../src/operations/roles.ts";
 import { type CreateUserInput, createUser } from "../../src/operations/user-create.ts";
-import { readOperation } from "../../src/operations/user-operations.ts";
+import { readOperation, resumeOperations } from "../../src/operations/user-operations.ts";
 import { serviceErrorOf } from "../support/errors.ts";
 import { createFakeCloud, type FakeCloud } from "../support/fake-cloud.ts";
 import { withClient } from "../support/postgres.ts";
@@ -226,6 +227,33 @@ async function suite(major: (typeof majors)[number], mode: Mode): Promise<void> 
     );
     const call = { ...fleet.call(), permits: async () => false };
     assert.equal((await serviceErrorOf(readOperation(other, call, { id, waitMs: 0 }))).kind, "not_found");
+  });
+
+  test("what a process left is not gone on with when a later operation on the same user began", async () => {
+    const left: StoredOperation = {
+      ...{ id: "left", action: "offboardUser", target, username: "gina", input: { username: "gina" } },
+      ...{ actor: "alice@example.com", requestId: "r", steps: [] },
+      state: "running",
+      ...{ createdAt: new Date(0), updatedAt: new Date(0), changed: false, warnings: [], failure: null },
+    };
+    const own = createFakeCloud(fleet);
+    const other: Context = { ...fleet.otherProcess(), cloud: own.services };
+    await own.services.operations.create(left, { owner: "gone", forMs: 0 });
+    await createUser(other, fleet.call("createUser"), target, {
+      ...{ username: "gina", type: "built_in", initialRoles: [] },
+    });
+    assert.equal(await resumeOperations(other, fleet.call()), 0);
+    const ended = await readOperation(other, fleet.call(), { id: "left", waitMs: 0 });
+    assert.deepEqual([ended.state, ended.failure?.kind], ["failed", "conflict"]);
+    assert.match(ended.failure?.message ?? "", /createUser began on the same user after it/);
+    assert.equal((await fleet.sql(target, "SELECT FROM pg_roles WHERE rolname = 'gina'")).length, 1);
+    await own.services.operations.create(
+      { ...left, id: "alone", createdAt: new Date() },
+      { owner: "gone", forMs: 0 },
+    );
+    assert.equal(await resumeOperations(other, fleet.call()), 1, "one that nothing came after is");
+    await until(async () => (await own.services.operations.read("alone"))?.state === "succeeded");
+    assert.deepEqual(await fleet.sql(target, "SELECT FROM pg_roles WHERE rolname = 'gina'"), []);
   });
 }
 

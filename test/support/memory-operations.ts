@@ -1,3 +1,4 @@
+import { instanceKey } from "../../src/domain/target.ts";
 import type { OperationStore, StoredOperation } from "../../src/operations/operation-store.ts";
 
 interface Kept {
@@ -25,6 +26,15 @@ export function createMemoryOperations(): MemoryOperations {
         .filter(({ operation, until }) => operation.state === "running" && until <= Date.now())
         .map(({ operation }) => operation)
         .slice(0, limit),
+    findLater: async ({ target, username, createdAt }) =>
+      [...kept.values()]
+        .map(({ operation }) => operation)
+        .find(
+          (other) =>
+            other.username === username &&
+            instanceKey(other.target) === instanceKey(target) &&
+            other.createdAt > createdAt,
+        ),
     async takeOver(id, { owner, forMs }) {
       const found = kept.get(id);
       if (found?.operation.state !== "running") return undefined;
