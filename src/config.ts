@@ -88,6 +88,7 @@ export function parseConfig(environment: Environment, settingsFile = "") {
     auth: parseAuth(values),
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT,
     operationWaitMs: values.OPERATION_WAIT,
+    operationLeaseMs: values.OPERATION_LEASE,
     operationSweepMs: values.OPERATION_SWEEP_INTERVAL,
     operations: {
       adminUser: values.DB_ADMIN_USER,

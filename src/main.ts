@@ -81,6 +81,7 @@ async function createService(config: Config, log: Log) {
     },
     versions,
     patienceMs: config.operationWaitMs,
+    leaseMs: config.operationLeaseMs,
     log,
   });
   const accessStore = createAccessStore({ ...firestore, collection });
@@ -127,6 +128,7 @@ async function createService(config: Config, log: Log) {
         stopping: cloud.stopping,
         log,
         everyMs: config.operationSweepMs,
+        leaseMs: config.operationLeaseMs,
       });
     }
     if (config.policy.file === undefined && config.policy.document === undefined) return;

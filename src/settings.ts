@@ -107,6 +107,7 @@ export const settings = {
   API_WORKERS: optionalInteger({ min: 1, max: 1024 }),
   REQUEST_TIMEOUT: seconds(120, { min: 1, max: 3600 }),
   OPERATION_WAIT: seconds(20, { min: 0.01, max: 600 }),
+  OPERATION_LEASE: seconds(9, { min: 0.5, max: 3600 }),
   OPERATION_SWEEP_INTERVAL: seconds(60, { min: 0, max: day }),
   SHUTDOWN_TIMEOUT: seconds(8, { min: 0.1, max: 600 }),
   CORS_ORIGINS: list("", origin),

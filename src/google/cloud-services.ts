@@ -13,6 +13,7 @@ export interface CloudServicesOptions {
   readonly firestore: Omit<FirestoreClientOptions, "log"> & { readonly collection: string };
   readonly versions: SecretPasswordVersions;
   readonly patienceMs: number;
+  readonly leaseMs: number;
   readonly log: Log;
 }
 
@@ -35,6 +36,7 @@ export function createCloudServices(options: CloudServicesOptions): ClosableClou
     versions: options.versions,
     operations,
     patienceMs: options.patienceMs,
+    leaseMs: options.leaseMs,
     stopping: ending.signal,
     stop: () => ending.abort(stopping()),
     async close() {

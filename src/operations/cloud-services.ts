@@ -13,6 +13,8 @@ export interface CloudServices {
   readonly operations: OperationStore;
   /** OPERATION_WAIT, in milliseconds: an operation that takes longer is answered before its end. */
   readonly patienceMs: number;
+  /** OPERATION_LEASE, in milliseconds: how long others leave an operation to a process that says nothing of it any more. */
+  readonly leaseMs: number;
   /** Aborts when the process stops. */
   readonly stopping: AbortSignal;
 }

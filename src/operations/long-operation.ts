@@ -4,7 +4,7 @@ import type { Target } from "../domain/target.ts";
 import { notFound, ServiceError } from "../errors.ts";
 import { type CloudServices, cloudServices } from "./cloud-services.ts";
 import type { Call, Context } from "./context.ts";
-import type { StepReport, StoredOperation } from "./operation-store.ts";
+import type { Lease, StepReport, StoredOperation } from "./operation-store.ts";
 
 /** One step of an operation: it looks at what is there, and does what is left to do. */
 export interface Step {
@@ -26,8 +26,6 @@ export interface WorkDone {
 /** It is begun anew by whoever takes the operation over, so it looks at what is there first. */
 export type Work = (call: Call, progress: Progress) => Promise<WorkDone>;
 
-/** How long others leave an operation to a process that says nothing of it any more. */
-export const leaseMs = 9_000;
 const longestMs = 15 * 60_000;
 /** How many abandoned operations one look takes over. */
 const resumedAtMost = 20;
@@ -41,6 +39,10 @@ interface Ended {
 interface Workshop {
   readonly owner: string;
   readonly running: Map<string, Promise<Ended>>;
+}
+
+function leaseOf(services: CloudServices): Lease {
+  return { owner: workshopOf(services).owner, forMs: services.leaseMs };
 }
 
 const workshops = new WeakMap<CloudServices, Workshop>();
@@ -85,8 +87,7 @@ export async function undertake(
     warnings: [],
     failure: null,
   };
-  const { owner } = workshopOf(services);
-  await services.operations.create(operation, { owner, forMs: leaseMs });
+  await services.operations.create(operation, leaseOf(services));
   const ended = await within(start(services, operation, call, work), services.patienceMs, call.signal);
   if (ended === undefined) return (await services.operations.read(operation.id)) ?? operation;
   if (ended.error !== undefined) throw ended.error;
@@ -124,10 +125,10 @@ async function findOrTakeOver(
   operation: StoredOperation,
   workOf: (operation: StoredOperation) => Work,
 ): Promise<{ readonly ended: Promise<Ended> } | undefined> {
-  const { owner, running } = workshopOf(services);
+  const { running } = workshopOf(services);
   const here = running.get(operation.id);
   if (here !== undefined) return { ended: here };
-  const taken = await services.operations.takeOver(operation.id, { owner, forMs: leaseMs });
+  const taken = await services.operations.takeOver(operation.id, leaseOf(services));
   if (taken === undefined) return undefined;
   const begun = running.get(operation.id);
   if (begun !== undefined) return { ended: begun };
@@ -149,8 +150,7 @@ async function endIfSuperseded(
   const later = await services.operations.findLater(taken);
   if (later === undefined) return false;
   const message = `Its process ended, and ${later.action} began on the same user after it (${later.id}): it is not gone on with.`;
-  const lease = { owner: workshopOf(services).owner, forMs: leaseMs };
-  await services.operations.save(taken.id, lease, {
+  await services.operations.save(taken.id, leaseOf(services), {
     state: "failed",
     failure: { kind: "conflict", message },
   });
@@ -194,14 +194,14 @@ async function pursue(
   call: Call,
   work: Work,
 ): Promise<Ended> {
-  const lease = { owner: workshopOf(services).owner, forMs: leaseMs };
+  const lease = leaseOf(services);
   const lost = new AbortController();
   const signal = AbortSignal.any([services.stopping, lost.signal, AbortSignal.timeout(longestMs)]);
   let steps: StepReport[] = [];
   const save = async (progress: Parameters<typeof services.operations.save>[2]): Promise<void> => {
     if (!(await services.operations.save(operation.id, lease, progress))) lost.abort(takenOver());
   };
-  const renewing = setInterval(() => void save({}).catch(() => {}), leaseMs / 3);
+  const renewing = setInterval(() => void save({}).catch(() => {}), lease.forMs / 3);
   renewing.unref();
   const run = async (list: readonly Step[]): Promise<boolean> => {
     steps = list.map(({ about }) => ({ ...about, outcome: "not_attempted" }));

@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../log.ts";
 import type { Call } from "./context.ts";
-import { leaseMs } from "./long-operation.ts";
 
 export interface OperationSweepOptions {
   /** Takes over what nobody works on any more, and returns how many that were. */
@@ -12,6 +11,8 @@ export interface OperationSweepOptions {
   readonly log: Log;
   /** One read of Firestore each. */
   readonly everyMs: number;
+  /** How long the operations of a process are left to it after its end. */
+  readonly leaseMs: number;
 }
 
 /**
@@ -20,7 +21,7 @@ export interface OperationSweepOptions {
  * An instance of Cloud Run that has no CPU between requests looks when the next one comes. Never rejects.
  */
 export async function sweepOperations(options: OperationSweepOptions): Promise<void> {
-  const { resume, stopping, log, everyMs } = options;
+  const { resume, stopping, log, everyMs, leaseMs } = options;
   for (let looks = 0; !stopping.aborted; looks += 1) {
     const call: Call = {
       operation: "resumeOperations",

@@ -22,7 +22,8 @@ describe("offboarding, stopped between any two steps", { timeout: 160_000 }, () 
 
   before(async () => {
     cloud = await startTestCloud();
-    service = await startCloudService(cloud);
+    // Otherwise it would go on, at a time of its own, with what the killed processes leave.
+    service = await startCloudService(cloud, { settings: { OPERATION_SWEEP_INTERVAL: "0" } });
     await server().createDatabase("ledger");
     const { rows } = await server().querySuperuser<{ name: string }>(
       "postgres",
@@ -106,7 +107,9 @@ describe("offboarding, stopped between any two steps", { timeout: 160_000 }, () 
 
   /** A process that is killed when so many steps are done, and the next has not begun. */
   async function killAfter(steps: number): Promise<void> {
-    const killed = await startCloudService(cloud, { settings: { OPERATION_WAIT: "0.05" } });
+    const killed = await startCloudService(cloud, {
+      settings: { OPERATION_WAIT: "0.05", OPERATION_LEASE: "2", OPERATION_SWEEP_INTERVAL: "0" },
+    });
     let holder = await open();
     try {
       await holder.query(takeLock);
@@ -209,7 +212,7 @@ describe("offboarding, stopped between any two steps", { timeout: 160_000 }, () 
   it("goes on with what a killed process left when the service starts again, without being asked", async () => {
     await settle();
     await killAfter(3);
-    await using _next = await startCloudService(cloud);
+    await using _next = await startCloudService(cloud, { settings: { OPERATION_LEASE: "2" } });
     await until(
       async () =>
         (await server().querySuperuser("postgres", `SELECT FROM pg_roles WHERE rolname = ${literal}`)).rows

@@ -213,7 +213,9 @@ describe("the rotation of passwords, on the whole service", { timeout: 170_000 }
       afterKill: () => unknown = () => {},
       goOn: "by its id" | "by the next call" = "by its id",
     ): Promise<void> {
-      const killed = await startCloudService(cloud, { settings: { OPERATION_WAIT: "0.05" } });
+      const killed = await startCloudService(cloud, {
+        settings: { OPERATION_WAIT: "0.05", OPERATION_LEASE: "2" },
+      });
       const { promise: there, resolve: reached } = Promise.withResolvers<void>();
       await reach(reached);
       const answer = await killed.call("rotatePassword", ordersTarget);
@@ -300,7 +302,9 @@ describe("the rotation of passwords, on the whole service", { timeout: 170_000 }
       const username = "homecomer";
       await service.succeed("createUser", { ...ordersTarget, username, user_type: "built_in" });
       const name = `projects/demo-project/locations/europe-west1/secrets/orders-db__user__${username}`;
-      const killed = await startCloudService(cloud, { settings: { OPERATION_WAIT: "0.05" } });
+      const killed = await startCloudService(cloud, {
+        settings: { OPERATION_WAIT: "0.05", OPERATION_LEASE: "2" },
+      });
       const { promise: there, resolve: reached } = Promise.withResolvers<void>();
       let additions = 0;
       cloud.secretManager.faults.set({

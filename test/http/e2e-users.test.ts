@@ -13,7 +13,7 @@ const secretName =
 describe("users, on the whole service", { timeout: 120_000 }, () => {
   let cloud: LocalCloud;
   let service: CloudService;
-  const settings = { OPERATION_WAIT: "0.05" };
+  const settings = { OPERATION_WAIT: "0.05", OPERATION_LEASE: "2" };
 
   before(async () => {
     cloud = await startTestCloud();

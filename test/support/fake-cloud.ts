@@ -104,6 +104,7 @@ export function createFakeCloud(fleet: RoleFleet, options: { readonly patienceMs
         },
       },
       patienceMs: options.patienceMs ?? 20_000,
+      leaseMs: 9_000,
       stopping: new AbortController().signal,
       users: {
         async list(instance) {
