@@ -56,7 +56,7 @@ export async function createApp(options: AppOptions): Promise<Express> {
  * it compiles the contract's validators when it has nothing else to do.
  */
 export async function createHttpServer(options: AppOptions): Promise<Server> {
-  const { app, api } = await createAppAndApi(options);
+  const { app, api, isIdle } = await createAppAndApi(options);
   const server = createServer(adoptPrototypes(app), app);
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
     if (declaresTooMuch(request)) response.shouldKeepAlive = false;
@@ -67,11 +67,13 @@ export async function createHttpServer(options: AppOptions): Promise<Server> {
     if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
     else socket.end(rawProblem(error.code));
   });
-  server.once("listening", () => compileInIdleTurns(api));
+  server.once("listening", () => compileWhenIdle(api, isIdle));
   return server;
 }
 
-async function createAppAndApi(options: AppOptions): Promise<{ app: Express; api: Api }> {
+async function createAppAndApi(
+  options: AppOptions,
+): Promise<{ app: Express; api: Api; isIdle: () => boolean }> {
   const { context, settings, log, service } = options;
   const access = options.access ?? createAccess({});
   const handlers = createHandlers({
@@ -101,7 +103,7 @@ async function createAppAndApi(options: AppOptions): Promise<{ app: Express; api
   const app = express();
   app.disable("x-powered-by");
   app.use((request, response) => serve(request, response));
-  return { app, api };
+  return { app, api, isIdle: serve.isIdle };
 }
 
 /**
@@ -117,8 +119,11 @@ function adoptPrototypes(app: Express) {
   return { IncomingMessage: AppRequest, ServerResponse: AppResponse };
 }
 
-function compileInIdleTurns(api: Api): void {
-  setImmediate(() => {
-    if (api.compileNext()) compileInIdleTurns(api);
-  }).unref();
+const idlePauseMs = 10;
+
+/** Compiling an operation's validators takes milliseconds, in which nobody is answered: not while somebody waits. */
+function compileWhenIdle(api: Api, isIdle: () => boolean): void {
+  setTimeout(() => {
+    if (!isIdle() || api.compileNext()) compileWhenIdle(api, isIdle);
+  }, idlePauseMs).unref();
 }

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from "node:http";
+import { commonHeaders } from "./common-headers.ts";
 import { problemType } from "./problem.ts";
 import { newRequestId } from "./request-id.ts";
 
@@ -31,8 +32,7 @@ export function rawProblem(code: string | undefined): string {
     `HTTP/1.1 ${status} ${title}`,
     `Content-Type: ${problemType}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
-    "Cache-Control: no-store",
-    "X-Content-Type-Options: nosniff",
+    ...Object.entries(commonHeaders).map(([name, value]) => `${name}: ${value}`),
     `X-Request-Id: ${requestId}`,
     "Connection: close",
   ];

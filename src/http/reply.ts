@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { ServiceError } from "../errors.ts";
 import { acceptedAt } from "./accepted.ts";
 import type { Outcome } from "./api.ts";
+import { commonHeaders } from "./common-headers.ts";
 import type { Headers } from "./cors.ts";
 import { docsPolicy } from "./docs.ts";
 import { type Occurrence, problemBody, problemHeaders, problems, problemType } from "./problem.ts";
@@ -14,18 +15,6 @@ export interface Reply {
   readonly body: string;
 }
 
-/** What every answer carries unless it has its own. */
-const commonHeaders = {
-  "Cache-Control": "no-store",
-  "Content-Security-Policy":
-    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Resource-Policy": "same-origin",
-  "Referrer-Policy": "no-referrer",
-  "Strict-Transport-Security": "max-age=15552000",
-  "X-Content-Type-Options": "nosniff",
-  "X-Frame-Options": "DENY",
-};
 const commonList = Object.entries(commonHeaders);
 
 const json = { "Content-Type": "application/json; charset=utf-8" };

@@ -46,12 +46,16 @@ interface Passage {
   error?: RequestRecord["error"];
 }
 
-export type Serve = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+export interface Serve {
+  (request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** Whether no request is being served. */
+  isIdle(): boolean;
+}
 
 /** Serves one request, from its headers to its line in the log. It never rejects. */
 export function createServe(options: ServeOptions): Serve {
   const deadlines = createDeadlines(options.requestTimeoutMs);
-  return async (request, response) => {
+  const serveOne = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const passage = begin(options, request, response, deadlines);
     const reply = preflightReply(request, options.cors) ?? (await answer(options, passage));
     const doneMs = elapsedMs(passage);
@@ -74,6 +78,16 @@ export function createServe(options: ServeOptions): Serve {
     });
     audit(options, passage, reply.status);
   };
+  let serving = 0;
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    serving += 1;
+    try {
+      await serveOne(request, response);
+    } finally {
+      serving -= 1;
+    }
+  };
+  return Object.assign(serve, { isIdle: () => serving === 0 });
 }
 
 function audit({ api, trustedHops }: ServeOptions, passage: Passage, status: number): void {

@@ -454,6 +454,10 @@ describe("a token that was verified", () => {
     assert.throws(() => identify({ ...long, rawHeaders: [...long.rawHeaders, ...long.rawHeaders] }), {
       kind: "authentication_error",
     });
+    const value = `Bearer   ${good({ jti: "spaced" })}`;
+    const spaced = { headers: { authorization: value }, rawHeaders: ["Authorization", value] };
+    assert.deepEqual(await identify(spaced), await identify(spaced));
+    assert.ok(identify(spaced) instanceof Promise, "one token in many spellings fills no memory");
     skewMs = 80_000;
     assert.ok(!(identify(long) instanceof Promise));
     await assert.rejects(async () => identify(short), { details: { reason: "token_expired" } });

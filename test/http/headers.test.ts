@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
 import request from "supertest";
+import { rawProblem } from "../../src/http/raw-problem.ts";
 import { assertContract, assertProblem, contractOperations } from "../support/contract.ts";
 import { demoTarget, httpRequestOf, startTestServer, type TestServer } from "../support/http.ts";
 
@@ -10,6 +11,41 @@ before(async () => {
   service = await startTestServer();
 });
 after(() => service.close());
+
+/** What Helmet 8 sets by default (https://helmetjs.github.io), and that nothing is kept. */
+const protection: Readonly<Record<string, RegExp>> = {
+  "cache-control": /^no-store$/,
+  "content-security-policy": /^default-src 'none'/,
+  "cross-origin-opener-policy": /^same-origin$/,
+  "cross-origin-resource-policy": /^same-origin$/,
+  "origin-agent-cluster": /^\?1$/,
+  "referrer-policy": /^no-referrer$/,
+  "strict-transport-security": /^max-age=31536000; includeSubDomains$/,
+  "x-content-type-options": /^nosniff$/,
+  "x-dns-prefetch-control": /^off$/,
+  "x-download-options": /^noopen$/,
+  "x-frame-options": /^DENY$/,
+  "x-permitted-cross-domain-policies": /^none$/,
+  "x-xss-protection": /^0$/,
+};
+
+function assertProtected(headers: Readonly<Record<string, unknown>>): void {
+  for (const [name, expected] of Object.entries(protection))
+    assert.match(String(headers[name]), expected, name);
+}
+
+test("what is no HTTP request is answered with them too", async () => {
+  const text = rawProblem("HPE_INVALID_METHOD");
+  const lines = text.slice(0, text.indexOf("\r\n\r\n")).split("\r\n").slice(1);
+  assertProtected(
+    Object.fromEntries(
+      lines.map((line) => {
+        const colon = line.indexOf(": ");
+        return [line.slice(0, colon).toLowerCase(), line.slice(colon + 2)];
+      }),
+    ),
+  );
+});
 
 test("every answer, good or bad, has the headers that protect it", async () => {
   const answers = await Promise.all([
@@ -20,11 +56,7 @@ test("every answer, good or bad, has the headers that protect it", async () => {
     request(service.url).put("/database/schemas"),
   ]);
   for (const { headers } of answers) {
-    assert.equal(headers["x-content-type-options"], "nosniff");
-    assert.equal(headers["x-frame-options"], "DENY");
-    assert.equal(headers["referrer-policy"], "no-referrer");
-    assert.equal(headers["cache-control"], "no-store");
-    assert.match(String(headers["content-security-policy"]), /^default-src 'none'/);
+    assertProtected(headers);
     assert.equal(headers["x-powered-by"], undefined);
     assert.equal(headers.etag, undefined);
     assert.equal(headers["access-control-allow-origin"], undefined);

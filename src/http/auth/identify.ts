@@ -74,7 +74,8 @@ function remembering(
   identify: (header: string) => Identified | Promise<Identified>,
 ): IdentifyCaller {
   const remember = (header: string, { caller, expiresAtS }: Identified): Caller => {
-    known.add(header, caller, (expiresAtS + clockToleranceS) * 1000, now());
+    // Of the many ways to write one token down, the usual one: else one good token could fill the memory.
+    if (isUsual(header)) known.add(header, caller, (expiresAtS + clockToleranceS) * 1000, now());
     return caller;
   };
   return (evidence) => {
@@ -86,6 +87,10 @@ function remembering(
       ? identified.then((result) => remember(header, result))
       : remember(header, identified);
   };
+}
+
+function isUsual(header: string): boolean {
+  return /^(?:[Bb]earer )?[^ ]+$/.test(header);
 }
 
 function readAuthorization(evidence: CallerEvidence): string {
