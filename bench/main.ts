@@ -50,8 +50,9 @@ try {
 } finally {
   await generator.stop();
   await postgres.server.stop();
+  // What was measured is kept also when a section fails.
+  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ ratios }, null, 2)}\n`);
 }
 say("\nRatios");
 sayTable(Object.entries(ratios).map(([name, value]) => [name, value.toFixed(3)]));
 say(`\nTook ${Math.round((performance.now() - startedAt) / 1000)} s.`);
-if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ ratios }, null, 2)}\n`);

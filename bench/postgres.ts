@@ -31,7 +31,10 @@ export async function startBenchPostgres(): Promise<BenchPostgres> {
   return { host: server.host, port: server.port, password, server };
 }
 
-/** Counts the sessions of an application now and then; `stop` answers the most that were there at once. */
+/**
+ * Counts the sessions of an application now and then, also those that have done nothing yet and so name no operation;
+ * `stop` answers the most that were there at once.
+ */
 export async function watchSessions(postgres: BenchPostgres, applicationName: string) {
   const client = new pg.Client(postgres.server.superuserUrl("postgres"));
   await client.connect();
@@ -39,7 +42,7 @@ export async function watchSessions(postgres: BenchPostgres, applicationName: st
   const count = async (): Promise<void> => {
     const { rows } = await client.query<{ n: number }>({
       name: "sessions",
-      text: "SELECT count(*)::int AS n FROM pg_stat_activity WHERE starts_with(application_name, $1::text)",
+      text: "SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = $1::text OR starts_with(application_name, $1::text || '/')",
       values: [applicationName],
     });
     most = Math.max(most, rows[0]?.n ?? 0);

@@ -26,7 +26,7 @@ async function measureCrowd(bench: Bench, clients: number, poolSize: number): Pr
     contestants.push(await startContestant("service, shared reads", "service", shared, generator));
     const bouncer = await startBouncer(bench, poolSize);
     if (bouncer !== undefined) contestants.push(bouncer);
-    const watch = await watchSessions(postgres, `${sessionNameOf("service")}/`);
+    const watch = await watchSessions(postgres, sessionNameOf("service"));
     const spec = { read: "schemas", clients, warmUpMs: 1_000, durationMs: options.roundMs } as const;
     const results = await runRounds(contestants, spec, options.rounds);
     const sessions = await watch.stop();

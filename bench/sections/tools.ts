@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startChild } from "../child.ts";
@@ -13,7 +13,9 @@ interface Tool {
   readonly name: string;
   /** What a guide for users has them run. */
   readonly load: string;
-  args(url: string, script: string): readonly string[];
+  args(url: string, files: { readonly script: string; readonly body: string }): readonly string[];
+  /** Asks the program itself. */
+  readonly version: string;
   /** How many requests were not answered 200, by what the tool printed. */
   countErrors(output: string): number;
 }
@@ -21,14 +23,24 @@ interface Tool {
 const tools: readonly Tool[] = [
   {
     name: "hey",
+    version: "--version",
     load: "1000 requests, 10 at a time",
     args: (url) => ["-n", "1000", "-c", "10", "-m", "POST", "-T", "application/json", "-d", body, url],
     countErrors: (output) => 1_000 - sumOf(output, /^\s*\[200\]\s+(\d+) responses/gm),
   },
   {
+    name: "ab",
+    version: "-V",
+    load: "1000 requests, 50 at a time",
+    // -l: the answers differ in length, since they say how long they took.
+    args: (url, { body }) => ["-n", "1000", "-c", "50", "-l", "-p", body, "-T", "application/json", url],
+    countErrors: (output) => sumOf(output, /^(?:Failed requests|Non-2xx responses): +(\d+)/gm),
+  },
+  {
     name: "wrk",
+    version: "--version",
     load: "100 connections for 10 seconds",
-    args: (url, script) => [
+    args: (url, { script }) => [
       "-t",
       "2",
       "-c",
@@ -53,9 +65,11 @@ export async function measureWithTools({ postgres }: Bench): Promise<Ratios> {
   const { host, port, password } = postgres;
   const ratios: Ratios = {};
   const service = startChild("contestants/service.ts");
-  const script = join(tmpdir(), `bench-wrk-${process.pid}.lua`);
+  const directory = await mkdtemp(join(tmpdir(), "bench-tools-"));
+  const files = { script: join(directory, "wrk.lua"), body: join(directory, "body.json") };
   const headers = 'wrk.headers["Content-Type"] = "application/json"';
-  await writeFile(script, `wrk.method = "POST"\nwrk.body = ${JSON.stringify(body)}\n${headers}\n`);
+  await writeFile(files.script, `wrk.method = "POST"\nwrk.body = ${JSON.stringify(body)}\n${headers}\n`);
+  await writeFile(files.body, body);
   try {
     const listening = await service.ask<number>({
       ...{ postgres: { host, port, password }, poolSize: 25, applicationName: "bench tools" },
@@ -63,18 +77,18 @@ export async function measureWithTools({ postgres }: Bench): Promise<Ratios> {
     });
     const url = `http://127.0.0.1:${listening}/database/schemas`;
     for (const tool of tools) {
-      if (spawnSync(tool.name, ["--version"]).error !== undefined) {
+      if (spawnSync(tool.name, [tool.version]).error !== undefined) {
         say(`\n${tool.name} is not installed here: not run (${tool.load})`);
         continue;
       }
-      const output = await run(tool.name, tool.args(url, script));
+      const output = await run(tool.name, tool.args(url, files));
       const errors = tool.countErrors(output);
       say(`\n${tool.name}, ${tool.load}: ${errors} errors\n${output.trim()}`);
       ratios[`${tool.name}_errors`] = errors;
     }
   } finally {
     await service.stop();
-    await rm(script, { force: true });
+    await rm(directory, { recursive: true });
   }
   return ratios;
 }
