@@ -50,7 +50,8 @@ export async function rotatePassword(
   }
   const since = await readSince(context, call, target, found);
   const secretId = found === undefined ? passwords.secretId(target, user) : lastPart(found.secret);
-  const about = { normalizedUsername: user, isAdmin, secretId, warnings: [] };
+  const shared = isAdmin ? sharedSecretWarnings(target, found?.secret ?? "") : [];
+  const about = { normalizedUsername: user, isAdmin, secretId, warnings: shared };
   const none = { operationId: null, steps: [], state: "succeeded" as const, passwordSince: since };
   if (await isYoung(context, call, target, { user, since, found, ifOlderThanMs: input.ifOlderThanMs })) {
     const plan = input.dryRun === true ? { plan: userPlan([]) } : {};
@@ -69,8 +70,20 @@ export async function rotatePassword(
     operationId: done.id,
     steps: done.steps,
     passwordSince: done.state === "running" ? since : done.updatedAt,
-    warnings: done.warnings,
+    warnings: [...shared, ...done.warnings],
   };
+}
+
+/**
+ * The admin's secret is named after the instance alone. In another project than the instance's (SECRET_PROJECT_ID) it
+ * may serve instances of that name in several projects, and a rotation locks the service out of all but one.
+ */
+export function sharedSecretWarnings({ project, instance }: Target, secret: string): string[] {
+  const owner = /^projects\/([^/]+)\//.exec(secret)?.[1];
+  if (owner === undefined || owner === project) return [];
+  return [
+    `The secret is one of project ${owner}: an instance named ${instance} in another project than ${project} that uses it too does not know the new password.`,
+  ];
 }
 
 function parseOwner(context: Context, username: string | undefined): string {
