@@ -64,8 +64,11 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   });
 }
 
-/** Objects in a user's schema must not stand in for the catalogue's while the admin's rights are in use. */
-const startupOptions = "-c search_path=pg_catalog";
+/**
+ * Objects in a user's schema must not stand in for the catalogue's while the admin's rights are in use. And a server
+ * looks whether its client is still there only between statements, unless it is told how often (it is of 14).
+ */
+const startupOptions = "-c search_path=pg_catalog -c client_connection_check_interval=1s";
 
 /** Shortened by up to a tenth, so that connections opened together do not end together. */
 export function lifetimeMs(maxLifetimeMs: number, clock: Pick<Clock, "random">): number {

@@ -35,6 +35,8 @@ export interface ConnectionOptions {
 /** Why the service itself ends a connection under its borrower. */
 export type EndReason = "connection_killed" | "shutting_down";
 
+export type LeftBehind = "nothing" | "session" | "statement";
+
 /** One connection to a database, whoever uses it. */
 export interface Connection {
   readonly target: Target;
@@ -72,8 +74,13 @@ export interface Connection {
   wasDiscarded(): void;
   /** Calls back once when the connection fails or ends by itself. */
   onBroken(fn: (error: Error) => void): void;
-  /** Settles when the stream is closed, for whatever reason: then the server's session is gone too. */
+  /** Settles when the stream is closed, for whatever reason. */
   readonly closed: Promise<void>;
+  /**
+   * What the server may still have when the stream is closed: nothing once it closed the stream itself; a session that is
+   * about to end; or one that runs a statement, and so does not notice at once.
+   */
+  readonly leftBehind: LeftBehind;
   /** Sends no further statement, and says why to whoever asks; what runs is for the caller to end. */
   condemn(reason: EndReason): void;
   /** Gives it up: it does not answer any more. */
@@ -110,6 +117,7 @@ export function wrapClient(options: ConnectionOptions): Connection {
   /** After an error the server's ReadyForQuery is still to come, and with it the transaction's true state. */
   let awaitsReady = false;
   let failure: Error | undefined;
+  let leftBehind: LeftBehind = "nothing";
   let condemned: EndReason | undefined;
   let brokenListener: ((error: Error) => void) | undefined;
   const whenSettled: (() => void)[] = [];
@@ -121,10 +129,16 @@ export function wrapClient(options: ConnectionOptions): Connection {
     if (whenSettled.length > 0 && !isBusy()) for (const tell of whenSettled.splice(0)) tell();
   }
 
+  function cut(error: Error): void {
+    const serverEnds = sessionEnded.has(sqlstateOf(error) ?? "");
+    if (leftBehind === "nothing") leftBehind = collectors.length > 0 && !serverEnds ? "statement" : "session";
+    failure ??= error;
+    client.connection.stream.destroy();
+  }
+
   function fail(error: Error): void {
     if (failure !== undefined) return;
-    failure = error;
-    client.connection.stream.destroy();
+    cut(error);
     tellIfSettled();
     brokenListener?.(error);
   }
@@ -227,6 +241,9 @@ export function wrapClient(options: ConnectionOptions): Connection {
       else fn(failure);
     },
     closed,
+    get leftBehind() {
+      return leftBehind;
+    },
     condemn(reason) {
       condemned ??= reason;
     },
@@ -235,10 +252,7 @@ export function wrapClient(options: ConnectionOptions): Connection {
       failure ??= new Error("the connection was ended");
       client.end().catch(() => client.connection.stream.destroy());
     },
-    destroy() {
-      failure ??= new Error("the connection was cut");
-      client.connection.stream.destroy();
-    },
+    destroy: () => cut(new Error("the connection was cut")),
   };
   return connection;
 }

@@ -20,9 +20,11 @@ export interface Members extends Iterable<Connection> {
   readonly live: number;
   readonly idle: number;
   readonly lent: ReadonlySet<Connection>;
-  /** Begins with a connection that was opened. */
-  join(connection: Connection): void;
-  /** The connection has gone, and its slot is free. */
+  /** Begins with a connection that was opened; `gone` settles when the server's session is no more. */
+  join(connection: Connection, gone: Promise<void>): void;
+  /** Its stream is closed, whoever closed it. */
+  depart(connection: Connection): void;
+  /** Its session has gone, and its slot is free. */
   leave(connection: Connection): void;
   /** It is here, and not on its way out. */
   isLive(connection: Connection): boolean;
@@ -47,15 +49,20 @@ export interface Members extends Iterable<Connection> {
 }
 
 export function createMembers({ instance, budget, retire: endConnection }: MembersOptions): Members {
-  const all = new Set<Connection>();
+  const all = new Map<Connection, Promise<void>>();
   const lent = new Set<Connection>();
   const closing = new Set<Connection>();
   /** The last is lent first. */
   const idle: Connection[] = [];
 
-  function retire(connection: Connection): void {
+  function depart(connection: Connection): void {
+    if (closing.has(connection)) return;
     closing.add(connection);
     budget.closing(instance);
+  }
+
+  function retire(connection: Connection): void {
+    depart(connection);
     endConnection(connection);
   }
 
@@ -70,9 +77,10 @@ export function createMembers({ instance, budget, retire: endConnection }: Membe
       return idle.length;
     },
     lent,
-    [Symbol.iterator]: () => all.values(),
-    join(connection) {
-      all.add(connection);
+    [Symbol.iterator]: () => all.keys(),
+    depart,
+    join(connection, gone) {
+      all.set(connection, gone);
       budget.connected(instance);
     },
     leave(connection) {
@@ -117,7 +125,7 @@ export function createMembers({ instance, budget, retire: endConnection }: Membe
       }
     },
     async gone() {
-      await Promise.all(Array.from(all, (connection) => connection.closed));
+      await Promise.all(all.values());
     },
   };
 }

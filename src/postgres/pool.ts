@@ -28,6 +28,8 @@ export interface PoolOptions {
   readonly breaker: Breaker;
   readonly open: (request: Omit<OpenRequest, "signal">) => Promise<Opened>;
   readonly retire: (connection: Connection) => void;
+  /** Settles when the server's session of a connection that was closed, or lost, is gone. */
+  readonly untilGone: (connection: Connection) => Promise<void>;
   /** Before this moment connections to the instance may have died unnoticed; on the clock. */
   readonly suspectBefore: () => number;
   readonly onSuspicion: () => void;
@@ -173,12 +175,16 @@ export function createPool(options: PoolOptions): Pool {
   }
 
   function join(connection: Connection): void {
-    members.join(connection);
+    const gone = connection.closed.then(() => {
+      members.depart(connection);
+      return options.untilGone(connection);
+    });
+    members.join(connection, gone);
     connection.onBroken((error) => {
       if (!members.dropIdle(connection)) return;
       options.log.debug("an idle connection was lost", { database: target.database, reason: error.message });
     });
-    void connection.closed.then(() => left(connection));
+    void gone.then(() => left(connection));
     options.onOpened(connection);
     place(connection);
   }

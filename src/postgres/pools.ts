@@ -22,7 +22,7 @@ import { createPool, type Pool } from "./pool.ts";
 import type { PoolSettings } from "./pool-settings.ts";
 import { isDatabaseFault } from "./pool-stats.ts";
 import { sumUp } from "./pool-totals.ts";
-import { retire } from "./retire.ts";
+import { retire, untilGone } from "./retire.ts";
 import type { Pools } from "./session.ts";
 import { sqlstate } from "./sqlstate.ts";
 
@@ -113,6 +113,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
       refusesToWait,
       open: (request) => openConnection(opener, { ...request, signal: closing.signal }),
       retire: (connection) => void retire(connection, clock, access),
+      untilGone: (connection) => untilGone(connection, clock, access),
       suspectBefore: () => state.suspectBefore,
       onSuspicion: () => {
         state.suspectBefore = clock.now();

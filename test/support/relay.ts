@@ -12,8 +12,8 @@ export interface Relay {
   set(mode: "pass" | "silent" | "refuse"): void;
   /** Passes nothing more on for the connections that are open now. */
   mute(): void;
-  /** Cuts every connection that is open. */
-  reset(): void;
+  /** Cuts every connection that is open; with `cutOff` the server is not told. */
+  reset(options?: { readonly cutOff: boolean }): void;
   close(): Promise<void>;
 }
 
@@ -30,10 +30,14 @@ export async function startRelay(port: number): Promise<Relay> {
   }
 
   const muted = new WeakSet<Socket>();
+  /** Their other half is left open. */
+  const cutOff = new WeakSet<Socket>();
+  const clients = new WeakSet<Socket>();
 
   const server = createServer((client) => {
     accepted += 1;
     keep(client);
+    clients.add(client);
     if (mode === "refuse") {
       resetSocket(client);
       return;
@@ -45,7 +49,9 @@ export async function startRelay(port: number): Promise<Relay> {
     upstream.on("data", (chunk) => {
       if (mode === "pass" && !muted.has(client)) client.write(chunk);
     });
-    client.on("close", () => upstream.destroy());
+    client.on("close", () => {
+      if (!cutOff.has(client)) upstream.destroy();
+    });
     upstream.on("close", () => client.destroy());
   });
   server.listen(0, "127.0.0.1");
@@ -63,8 +69,14 @@ export async function startRelay(port: number): Promise<Relay> {
     mute() {
       for (const socket of sockets) muted.add(socket);
     },
-    reset() {
-      for (const socket of sockets) resetSocket(socket);
+    reset(options) {
+      for (const socket of sockets) {
+        if (options?.cutOff !== true) resetSocket(socket);
+        else if (clients.has(socket)) {
+          cutOff.add(socket);
+          resetSocket(socket);
+        }
+      }
     },
     async close() {
       for (const socket of sockets) socket.destroy();
