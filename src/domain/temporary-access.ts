@@ -10,6 +10,7 @@ export const accessStates = [
   "revoked",
   "denied",
   "withdrawn",
+  "lapsed",
 ] as const;
 export type AccessState = (typeof accessStates)[number];
 
@@ -32,8 +33,10 @@ export interface StoredAccess {
   readonly decidedBy: string | null;
   readonly startsAt: number | null;
   readonly expiresAt: number | null;
-  /** Whether the membership is this access's; false: the user was a member before, and stays one. */
-  readonly grants: boolean;
+  /** Who is at granting it: one attempt of one process, which is the only one that may give it back. */
+  readonly granter: string | null;
+  /** Whether the membership is this access's; false: it is a standing one, and stays; null: that is not decided yet. */
+  readonly grants: boolean | null;
   readonly endedBy: string | null;
   readonly endedAt: number | null;
   readonly warnings: readonly string[];
@@ -45,8 +48,17 @@ export const heldStates: readonly AccessState[] = ["granting", "active", "ending
 /** A grant that is not recorded as done after this is looked after by a sweep. */
 export const grantingMs = 60_000;
 
+/** A request that nobody decided on for so long lapses. */
+export const requestMs = 7 * 24 * 3_600_000;
+
+/** Whether it is a request that has waited too long. */
+export function isLapsed({ state, createdAt }: StoredAccess, atMs: number): boolean {
+  return state === "requested" && createdAt + requestMs <= atMs;
+}
+
 /** When a sweep has to look at it; null: never. */
-export function dueAt({ state, startsAt, expiresAt }: StoredAccess): number | null {
+export function dueAt({ state, createdAt, startsAt, expiresAt }: StoredAccess): number | null {
+  if (state === "requested") return createdAt + requestMs;
   if (state === "ending") return 0;
   if (state === "granting") return Math.min((startsAt ?? 0) + grantingMs, expiresAt ?? 0);
   return state === "active" ? expiresAt : null;

@@ -35,13 +35,13 @@ export function createAccessStore(options: AccessStoreOptions): FirestoreAccessS
       await use((firestore) => documentOf(firestore, access.id).set(accessFields(access)));
     },
     read: (id) => use(async (firestore) => parseAccess(await documentOf(firestore, id).get())),
-    change: (id, from, fields) =>
+    change: (id, from, fields, onlyIf = () => true) =>
       use((firestore) =>
         firestore.runTransaction(
           async (transaction) => {
             const document = documentOf(firestore, id);
             const access = parseAccess(await transaction.get(document));
-            if (access === undefined || !from.includes(access.state)) return undefined;
+            if (access === undefined || !from.includes(access.state) || !onlyIf(access)) return undefined;
             const changed = { ...access, ...fields };
             transaction.set(document, accessFields(changed));
             return changed;
@@ -62,13 +62,18 @@ export function createAccessStore(options: AccessStoreOptions): FirestoreAccessS
           .where("open", "==", true);
         return parseAll((await query.limit(maxOpen).get()).docs);
       }),
-    due: (atMs, limit) =>
+    due: (atMs, limit, after) =>
       use(async (firestore) => {
         const query = collectionOf(firestore)
           .where("due_at", "<=", new Date(atMs))
           .orderBy("due_at")
+          .orderBy("__name__")
           .limit(limit);
-        return parseAll((await query.get()).docs);
+        const page =
+          after === undefined
+            ? query
+            : query.startAfter(new Date(dueAt(after) ?? 0), documentOf(firestore, after.id));
+        return parseAll((await page.get()).docs);
       }),
     close: client.close,
   };
@@ -79,7 +84,7 @@ function accessFields(access: StoredAccess): DocumentData {
   return {
     instance: instanceKey(access.target),
     state: access.state,
-    open: access.state === "requested" || due !== null,
+    open: due !== null,
     created_at: new Date(access.createdAt),
     ...(due === null ? {} : { due_at: new Date(due) }),
     // As text: what it holds is never looked for.

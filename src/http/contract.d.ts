@@ -884,8 +884,8 @@ export interface paths {
          * Ask for a role for some time
          * @description The caller asks for a managed role, for itself (its own database user) or, with the policy's role `operator`, for
          *     another user. A rule of the policy with `access` must bind the caller here, name the role's kind or none, and allow
-         *     the duration. Nothing is granted before somebody approves. `already_member` says that the user holds the role
-         *     anyway: such a membership stays when the access ends.
+         *     the duration. Nothing is granted before somebody approves; a request that nobody decided on within 7 days lapses.
+         *     `already_member` says that the user holds the role anyway: such a membership stays when the access ends.
          */
         readonly post: operations["requestAccess"];
         readonly delete?: never;
@@ -906,7 +906,8 @@ export interface paths {
         /**
          * Approve temporary access
          * @description Grants the membership, without ADMIN; the time begins now. Only an approver of a rule that covers the request may,
-         *     and never whoever asked for it or gets it. Of two who decide at once one is told `conflict`.
+         *     and never whoever asked for it or gets it. Of two who decide at once one is told `conflict`; so is an approval of
+         *     what is revoked, or runs out, while it waits for its turn on the instance: then nothing is granted.
          */
         readonly post: operations["approveAccess"];
         readonly delete?: never;
@@ -989,8 +990,9 @@ export interface paths {
         /**
          * End temporary access that is over
          * @description For Cloud Scheduler, every minute: so access ends though nobody else calls the service. Ends what is over in every
-         *     instance, and mends a grant whose process ended before it was recorded; at most 200 a call. Reports each that the
-         *     caller may see. What fails stays due. Repeating it is harmless.
+         *     instance, in several at once, lets requests lapse that nobody decided on within 7 days, and mends a grant whose
+         *     process ended before it was recorded. An instance that does not answer is asked once a call, and keeps the others
+         *     from nothing. Reports each that the caller may see. What fails stays due. Repeating it is harmless.
          */
         readonly post: operations["expireAccess"];
         readonly delete?: never;
@@ -1768,7 +1770,7 @@ export interface components {
              * @description Where it stands.
              * @enum {string}
              */
-            readonly state: "requested" | "granting" | "active" | "ending" | "expired" | "revoked" | "denied" | "withdrawn";
+            readonly state: "requested" | "granting" | "active" | "ending" | "expired" | "revoked" | "denied" | "withdrawn" | "lapsed";
             /** @description When it was asked for. */
             readonly requested_at: string;
             /** @description Who approved or denied it. */
@@ -1804,7 +1806,7 @@ export interface components {
                  * @description What became of it.
                  * @enum {string}
                  */
-                readonly outcome: "expired" | "revoked" | "mended" | "failed";
+                readonly outcome: "expired" | "revoked" | "lapsed" | "mended" | "failed";
                 /** @description Why it failed. */
                 readonly problem?: string;
             }[];

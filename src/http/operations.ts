@@ -1,11 +1,11 @@
 import {
-  approveAccess,
   denyAccess,
   expireAccesses,
   listAccesses,
   requestAccess,
   revokeAccess,
 } from "../operations/access.ts";
+import { approveAccess } from "../operations/access-approval.ts";
 import { listAccounts } from "../operations/accounts.ts";
 import { assignMany, revokeMany } from "../operations/bulk-memberships.ts";
 import { cleanupUser } from "../operations/cleanup.ts";

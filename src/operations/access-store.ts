@@ -5,16 +5,17 @@ import type { AccessState, StoredAccess } from "../domain/temporary-access.ts";
 export interface AccessStore {
   create(access: StoredAccess): Promise<void>;
   read(id: string): Promise<StoredAccess | undefined>;
-  /** In one transaction, if its state is one of `from`; undefined, and nothing is written, when it is another. */
+  /** In one transaction, if its state is one of `from`, and `onlyIf` holds; undefined, and nothing is written, if not. */
   change(
     id: string,
     from: readonly AccessState[],
     fields: Partial<StoredAccess>,
+    onlyIf?: (stored: StoredAccess) => boolean,
   ): Promise<StoredAccess | undefined>;
   /** Newest first, ended ones too, at most `limit`. */
   list(instance: Instance, limit: number): Promise<readonly StoredAccess[]>;
   /** All of the instance that are requested or held. */
   open(instance: Instance): Promise<readonly StoredAccess[]>;
-  /** Of every instance, those that a sweep has to look at, earliest first. */
-  due(atMs: number, limit: number): Promise<readonly StoredAccess[]>;
+  /** Of every instance, those that a sweep has to look at, earliest first; the page that follows `after`. */
+  due(atMs: number, limit: number, after?: StoredAccess): Promise<readonly StoredAccess[]>;
 }

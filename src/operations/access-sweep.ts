@@ -1,12 +1,22 @@
+import { randomUUID } from "node:crypto";
 import { connectionName, type Instance, instanceKey } from "../domain/target.ts";
-import { dueAt, heldStates, type StoredAccess } from "../domain/temporary-access.ts";
-import { accessesOf, endAccess, grantAccess, sweepCall } from "./access-grant.ts";
+import {
+  type AccessState,
+  dueAt,
+  heldStates,
+  isLapsed,
+  type StoredAccess,
+} from "../domain/temporary-access.ts";
+import { type ErrorKind, ServiceError } from "../errors.ts";
+import { endAccess } from "./access-end.ts";
+import { grantAccess, isGrantedBy, newGranter } from "./access-grant.ts";
+import { accessesOf } from "./access-holders.ts";
 import type { Call, Context } from "./context.ts";
 
 export interface Swept {
   readonly access: StoredAccess;
   /** `mended`: a grant that was begun and not recorded is in force now. */
-  readonly outcome: "expired" | "revoked" | "mended" | "failed";
+  readonly outcome: "expired" | "revoked" | "lapsed" | "mended" | "failed";
   readonly problem?: string;
 }
 
@@ -25,7 +35,14 @@ interface Memory {
 
 /** For so long another process's grant may be unknown here; its end is at least as far away, or found by it. */
 export const knownForMs = 30_000;
-const atOnce = 200;
+const pageSize = 200;
+/** What one sweep reads; the next one goes on. */
+const mostDue = 5_000;
+const instancesAtOnce = 8;
+/** For what is due in one instance; what is left is done by the next sweep. */
+const instanceMs = 20_000;
+/** What concerns the instance and not one access: the others would only meet it too. */
+const endsAll: ReadonlySet<ErrorKind> = new Set(["unavailable", "timeout", "too_many_requests"]);
 const maxKnown = 5_000;
 const memories = new WeakMap<object, Memory>();
 
@@ -41,10 +58,34 @@ export function forgetAccesses(context: Context, instance: Instance): void {
   memoryOf(context).known.delete(instanceKey(instance));
 }
 
-/** Does what is due in every instance: ends accesses, and mends grants whose process ended. Reports each. */
+/**
+ * Does what is due in every instance, in several at once: ends accesses, lets requests lapse, and mends grants whose
+ * process ended. Reports each. An instance that does not answer is not waited for again and again.
+ */
 export async function sweepAccesses(context: Context, call: Call): Promise<readonly Swept[]> {
+  const due = await readDue(context);
+  const { overdue } = memoryOf(context);
+  // What another process ended is not overdue here any more.
+  if (due.length < mostDue)
+    for (const id of overdue.keys()) if (!due.some((one) => one.id === id)) overdue.delete(id);
+  const queues = [...Map.groupBy(due, (one) => instanceKey(one.target)).values()];
+  const swept: Swept[] = [];
+  const worker = async (): Promise<void> => {
+    for (let next = queues.shift(); next !== undefined; next = queues.shift())
+      swept.push(...(await settle(context, call, next)));
+  };
+  await Promise.all(queues.slice(0, instancesAtOnce).map(worker));
+  return swept;
+}
+
+async function readDue(context: Context): Promise<StoredAccess[]> {
   const { store, now } = accessesOf(context);
-  return settle(context, call, await store.due(now(), atOnce));
+  const at = now();
+  const due: StoredAccess[] = [];
+  for (let page = await store.due(at, pageSize); ; page = await store.due(at, pageSize, due.at(-1))) {
+    due.push(...page);
+    if (page.length < pageSize || due.length >= mostDue) return due;
+  }
 }
 
 /**
@@ -87,31 +128,98 @@ async function sweepInstance(context: Context, call: Call, instance: Instance): 
   }
 }
 
+/** Of one instance, one after the other. */
 async function settle(context: Context, call: Call, due: readonly StoredAccess[]): Promise<Swept[]> {
+  const signal = AbortSignal.any([call.signal, AbortSignal.timeout(instanceMs)]);
   const swept: Swept[] = [];
-  for (const access of due) swept.push(await settleOne(context, call, access));
+  let unanswered: string | undefined;
+  for (const access of due) {
+    // A request lapses without its instance.
+    if (unanswered !== undefined && access.state !== "requested") {
+      swept.push(failed(context, access, `Not tried, after another one there: ${unanswered}`));
+      continue;
+    }
+    try {
+      const one = await settleOne(context, { ...call, signal }, access);
+      if (one !== undefined) swept.push(one);
+    } catch (error) {
+      call.log.error("a temporary access could not be ended, or mended; it stays due", {
+        access_id: access.id,
+        error,
+      });
+      const problem = error instanceof Error ? error.message : "unknown";
+      swept.push(failed(context, access, problem));
+      if (signal.aborted || (error instanceof ServiceError && endsAll.has(error.kind))) unanswered = problem;
+    }
+  }
   return swept;
 }
 
-async function settleOne(context: Context, call: Call, access: StoredAccess): Promise<Swept> {
+function failed(context: Context, access: StoredAccess, problem: string): Swept {
+  memoryOf(context).overdue.set(access.id, connectionName(access.target));
+  return { access, outcome: "failed", problem };
+}
+
+/** Undefined when another process did it, or does. */
+async function settleOne(context: Context, call: Call, access: StoredAccess): Promise<Swept | undefined> {
   const { now } = accessesOf(context);
-  const { overdue } = memoryOf(context);
   forgetAccesses(context, access.target);
+  const isGrant = access.state === "granting" && (access.expiresAt ?? 0) > now();
+  const after =
+    access.state === "requested"
+      ? await lapse(context, call, access)
+      : isGrant
+        ? await mendGrant(context, call, access)
+        : await endAccess(context, call, access);
+  forgetAccesses(context, access.target);
+  memoryOf(context).overdue.delete(access.id);
+  if (after === undefined || (after.state === "active" && !isGrant)) return undefined;
+  const outcome = outcomes[after.state];
+  return outcome === undefined ? undefined : { access: after, outcome };
+}
+
+const outcomes: Partial<Record<AccessState, Swept["outcome"]>> = {
+  active: "mended",
+  expired: "expired",
+  revoked: "revoked",
+  lapsed: "lapsed",
+};
+
+/** Nobody may approve it any more. */
+async function lapse(context: Context, call: Call, { id }: StoredAccess): Promise<StoredAccess | undefined> {
+  const { store, now } = accessesOf(context);
+  return store.change(id, ["requested"], { state: "lapsed", endedBy: call.actor, endedAt: now() }, (stored) =>
+    isLapsed(stored, now()),
+  );
+}
+
+/** Takes the grant over from the process that began it, and goes on with it. */
+async function mendGrant(
+  context: Context,
+  call: Call,
+  access: StoredAccess,
+): Promise<StoredAccess | undefined> {
+  const { store } = accessesOf(context);
+  const mine = await store.change(access.id, ["granting"], { granter: newGranter() }, isGrantedBy(access));
+  if (mine === undefined) return undefined;
   try {
-    const isGrant = access.state === "granting" && (access.expiresAt ?? 0) > now();
-    const after = isGrant ? await grantAccess(context, call, access) : await endAccess(context, call, access);
-    overdue.delete(access.id);
-    const outcome = isGrant ? "mended" : after.state === "revoked" ? "revoked" : "expired";
-    return { access: after, outcome };
+    return await grantAccess(context, call, mine);
   } catch (error) {
-    call.log.error("a temporary access could not be ended, or mended; it stays due", {
-      access_id: access.id,
-      error,
-    });
-    overdue.set(access.id, connectionName(access.target));
-    const problem = error instanceof Error ? error.message : "unknown";
-    return { access, outcome: "failed", problem };
+    const stored = await store.read(access.id);
+    if (stored?.state === "granting" && isGrantedBy(mine)(stored)) throw error;
+    return undefined;
   }
+}
+
+/** A call of the service itself, which goes on when whoever caused it has gone. */
+export function sweepCall(log: Call["log"]): Call {
+  return {
+    operation: "expireAccess",
+    actor: "temporary-access",
+    requestId: randomUUID(),
+    log,
+    signal: AbortSignal.timeout(60_000),
+  };
 }
 
 /** For the health of the service: what this process could not end. */

@@ -1,18 +1,27 @@
 import { randomUUID } from "node:crypto";
-import { standardTemplate } from "../domain/builtin-templates.ts";
-import { parseUsername } from "../domain/iam-user.ts";
-import { managedRoleName, parseRoleMark } from "../domain/managed-role.ts";
+import { parseRoleMark } from "../domain/managed-role.ts";
 import { parseIdentifier } from "../domain/names.ts";
-import { type Target, targetKey } from "../domain/target.ts";
-import type { AccessState, StoredAccess } from "../domain/temporary-access.ts";
-import { notFound, ServiceError } from "../errors.ts";
-import { accessesOf, endAccess, grantAccess, readStanding } from "./access-grant.ts";
+import type { Target } from "../domain/target.ts";
+import { type AccessState, isLapsed, type StoredAccess } from "../domain/temporary-access.ts";
+import { ServiceError } from "../errors.ts";
+import { endAccess } from "./access-end.ts";
+import { accessesOf, readStanding } from "./access-holders.ts";
+import {
+  assertCovered,
+  assertDecides,
+  decided,
+  findAccess,
+  kindOf,
+  ownUser,
+  policyOf,
+  refused,
+  sameTarget,
+} from "./access-rules.ts";
 import { forgetAccesses, type Swept, sweepAccesses } from "./access-sweep.ts";
 import { planOnly } from "./apply.ts";
-import type { AccessPolicy, AccessRule, Call, Context } from "./context.ts";
+import type { Call, Context } from "./context.ts";
 import { findGroupRole } from "./memberships.ts";
 import { findPrincipal, parsePrincipalName } from "./principals.ts";
-import { readBeforeChange } from "./record.ts";
 import { fullRoleName } from "./role-names.ts";
 import { findSchema } from "./schema-lookup.ts";
 
@@ -60,7 +69,7 @@ export async function requestAccess(
   const who = { username: name.normalized, requester: policy.caller };
   const access: StoredAccess = {
     ...{ ...about, ...who, reason: input.reason, durationMs: input.durationMs, state: "requested" },
-    ...{ createdAt: now(), decidedBy: null, startsAt: null, expiresAt: null, grants: false },
+    ...{ createdAt: now(), decidedBy: null, startsAt: null, expiresAt: null, granter: null, grants: null },
     ...{ endedBy: null, endedAt: null, warnings: [] },
   };
   assertCovered(call, access, await policy.rulesFor(policy.caller, target));
@@ -79,6 +88,7 @@ export async function requestAccess(
   const waiting = (await store.open(target)).find(
     (one) =>
       one.state === "requested" &&
+      !isLapsed(one, now()) &&
       one.requester.name === access.requester.name &&
       one.username === access.username &&
       one.roleName === roleName &&
@@ -89,54 +99,6 @@ export async function requestAccess(
   await store.create(access);
   await note(context, call, access, `ask for ${roleName} for ${describe(access)}`);
   return { access, changed: true, alreadyMember };
-}
-
-/**
- * Grants what was asked for; its time begins now. `permission_error` for whoever asked or gets it, and for whom no rule
- * names as approver; `conflict` when it was decided already. A failed grant leaves the request as it was.
- */
-export async function approveAccess(
-  context: Context,
-  call: Call,
-  target: Target,
-  id: string,
-): Promise<AccessResult> {
-  const { store, now } = accessesOf(context);
-  const asked = await findAccess(context, target, id);
-  await assertDecides(call, asked);
-  if (asked.state !== "requested") {
-    if (asked.state === "active" && asked.decidedBy === call.actor) return unchanged(asked);
-    throw decided(asked);
-  }
-  await readBeforeChange(context, target);
-  const standing = await planOnly(context, call, target, async (session) => {
-    await findGroupRole(session, asked.schema, asked.roleName);
-    return { statements: [], warnings: [], result: await readStanding(session, store, asked) };
-  }).then(({ result }) => result);
-  const startsAt = now();
-  // The intent comes first: if this process ends now, a sweep finds it and goes on.
-  const granting = await store.change(id, ["requested"], {
-    ...{ state: "granting", decidedBy: call.actor, startsAt, expiresAt: startsAt + asked.durationMs },
-    grants: !standing,
-  });
-  if (granting === undefined) throw decided(await findAccess(context, target, id));
-  forgetAccesses(context, target);
-  try {
-    const access = await grantAccess(context, call, granting);
-    forgetAccesses(context, target);
-    return { access, changed: true, alreadyMember: standing };
-  } catch (error) {
-    if (error instanceof ServiceError && isUndone(error)) {
-      const back = { state: "requested" as const, decidedBy: null, startsAt: null, expiresAt: null };
-      await store.change(id, ["granting"], { ...back, grants: false });
-    }
-    throw error;
-  }
-}
-
-/** Whether nothing of a failed grant can be in the database. */
-function isUndone({ details }: ServiceError): boolean {
-  return details.outcome !== "unknown" && details.database !== "committed";
 }
 
 /** Refuses a request: an approver's, or its own asker's, who withdraws it. */
@@ -175,6 +137,7 @@ export async function revokeAccess(
   const ending = await store.change(id, ["granting", "active"], { state: "ending", endedBy: call.actor });
   forgetAccesses(context, target);
   const access = await endAccess(context, call, ending ?? (await findAccess(context, target, id)));
+  if (access.endedAt === null) throw decided(access);
   forgetAccesses(context, target);
   return { access, changed: true, alreadyMember: false };
 }
@@ -221,80 +184,12 @@ export async function readTemporaryMemberships(
   if (context.accesses === undefined) return new Set();
   const { store, now } = context.accesses;
   const live = (await store.open(target)).filter(
-    (one) => one.grants && one.state !== "ending" && (one.expiresAt ?? 0) > now(),
+    (one) => one.grants === true && one.state !== "ending" && (one.expiresAt ?? 0) > now(),
   );
   return new Set(live.map((one) => temporaryKey(one.roleName, one.username)));
 }
 
-const sameTarget = (one: Target, other: Target): boolean => targetKey(one) === targetKey(other);
-
 const temporaryKey = (role: string, member: string): string => JSON.stringify([role, member]);
-
-async function findAccess(context: Context, target: Target, id: string): Promise<StoredAccess> {
-  const access = await accessesOf(context).store.read(id);
-  if (access !== undefined && sameTarget(access.target, target)) return access;
-  throw notFound("access", `There is no access ${JSON.stringify(id)} to this database.`, { access_id: id });
-}
-
-async function assertDecides(call: Call, access: StoredAccess): Promise<void> {
-  const policy = policyOf(call);
-  if (access.requester.name === call.actor || access.username === ownUser(call.actor))
-    throw refused(call, "may not decide on access that it asked for or gets", "self_approval");
-  const rules = await policy.rulesFor(access.requester, access.target);
-  assertCovered(
-    call,
-    access,
-    rules.filter((rule) => rule.approves),
-    "may not decide on this",
-  );
-}
-
-function assertCovered(
-  call: Call,
-  { roleKind, durationMs }: StoredAccess,
-  rules: readonly AccessRule[],
-  what = "may not ask for this role here",
-): void {
-  const fitting = rules.filter(
-    ({ roleKinds }) => roleKinds === undefined || (roleKind !== null && roleKinds.includes(roleKind)),
-  );
-  if (fitting.length === 0) throw refused(call, `${what}: no rule of the policy says so`, "no_rule");
-  const longest = Math.max(...fitting.map((rule) => rule.maxDurationMs));
-  if (durationMs <= longest) return;
-  const because = `${what} for so long: ${longest / 1000} seconds are the most`;
-  throw refused(call, because, "too_long", { max_duration_seconds: longest / 1000 });
-}
-
-function refused({ actor }: Call, what: string, reason: string, more = {}): ServiceError {
-  return new ServiceError("permission_error", `${actor} ${what}`, { details: { reason, ...more } });
-}
-
-function decided({ id, state, decidedBy }: StoredAccess): ServiceError {
-  return new ServiceError("conflict", `Access ${id} is ${state} already.`, {
-    details: { access_id: id, state, decided_by: decidedBy },
-  });
-}
-
-function policyOf(call: Call): AccessPolicy {
-  if (call.accessPolicy !== undefined) return call.accessPolicy;
-  throw refused(call, "may not use temporary access: no policy says who may approve", "no_rule");
-}
-
-/** The database user of an account; undefined when no user can be called so. */
-function ownUser(account: string): string | undefined {
-  try {
-    return parseUsername("username", account).normalized;
-  } catch {
-    return undefined;
-  }
-}
-
-function kindOf(target: Target, schema: string, roleName: string): string | null {
-  const named = standardTemplate.roles.find(
-    (role) => managedRoleName(standardTemplate, role, target.database, schema) === roleName,
-  );
-  return named?.kind ?? null;
-}
 
 const unchanged = (access: StoredAccess): AccessResult => ({ access, changed: false, alreadyMember: false });
 

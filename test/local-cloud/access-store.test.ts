@@ -42,7 +42,8 @@ const access: StoredAccess = {
   decidedBy: null,
   startsAt: null,
   expiresAt: null,
-  grants: false,
+  granter: null,
+  grants: null,
   endedBy: null,
   endedAt: null,
   warnings: [],
@@ -69,4 +70,19 @@ test("of two processes that decide at once one wins, and what is due is found by
   assert.deepEqual(await one.due(9_000, 10), []);
   assert.deepEqual(await one.open(access.target), []);
   assert.equal(await one.change(access.id, ["active"], { state: "expired" }), undefined);
+});
+
+test("what is due comes page by page, those that are due at the same time too", async () => {
+  const target = { ...access.target, instance: "paged-db" };
+  const ids = Array.from({ length: 7 }, (_, at) => `7d0b1f60-41a5-4b3b-9c55-3a4d6a3d1c1${at}`);
+  for (const [at, id] of ids.entries()) {
+    const expiresAt = at < 4 ? 20_000 : 10_000 + at;
+    await one.create({ ...access, target, id, state: "active", startsAt: 1, expiresAt, grants: true });
+  }
+  const found: string[] = [];
+  for (let page = await one.due(20_000, 2); page.length > 0; page = await one.due(20_000, 2, page.at(-1)))
+    found.push(...page.map(({ id }) => id));
+  assert.deepEqual(found, [...ids.slice(4), ...ids.slice(0, 4)]);
+  const isOther = (stored: StoredAccess) => stored.expiresAt === 1;
+  assert.equal(await one.change(ids[0] ?? "", ["active"], { state: "ending" }, isOther), undefined);
 });

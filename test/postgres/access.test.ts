@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { PolicyCaller } from "../../src/domain/policy.ts";
 import type { Target } from "../../src/domain/target.ts";
-import { approveAccess, requestAccess, revokeAccess } from "../../src/operations/access.ts";
+import { requestAccess, revokeAccess } from "../../src/operations/access.ts";
+import { approveAccess } from "../../src/operations/access-approval.ts";
 import { sweepAccesses, sweepBeforeRead } from "../../src/operations/access-sweep.ts";
 import type { Call, Context } from "../../src/operations/context.ts";
 import { listRoles } from "../../src/operations/role-list.ts";
@@ -131,7 +132,8 @@ for (const mode of ["permissive", "strict"] as const) {
           decidedBy: "approver1",
           startsAt: now,
           expiresAt: now + hour,
-          grants: true,
+          granter: "another process",
+          grants: null,
         };
         await store.change(id, ["requested"], intent as Parameters<typeof store.change>[2]);
         now += 61_000;

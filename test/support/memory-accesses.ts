@@ -16,10 +16,15 @@ export function createMemoryAccesses(): AccessStore & { calls: number } {
       store.calls += 1;
       return kept.get(id);
     },
-    async change(id: string, from: readonly string[], fields: Partial<StoredAccess>) {
+    async change(
+      id: string,
+      from: readonly string[],
+      fields: Partial<StoredAccess>,
+      onlyIf: (stored: StoredAccess) => boolean = () => true,
+    ) {
       store.calls += 1;
       const found = kept.get(id);
-      if (found === undefined || !from.includes(found.state)) return undefined;
+      if (found === undefined || !from.includes(found.state) || !onlyIf(found)) return undefined;
       const changed = { ...found, ...fields };
       kept.set(id, changed);
       return changed;
@@ -30,12 +35,16 @@ export function createMemoryAccesses(): AccessStore & { calls: number } {
     },
     async open(instance: StoredAccess["target"]) {
       store.calls += 1;
-      return of(instanceKey(instance)).filter((one) => one.state === "requested" || dueAt(one) !== null);
+      return of(instanceKey(instance)).filter((one) => dueAt(one) !== null);
     },
-    async due(atMs: number, limit: number) {
+    async due(atMs: number, limit: number, after?: StoredAccess) {
       store.calls += 1;
-      const due = [...kept.values()].filter((one) => (dueAt(one) ?? Number.POSITIVE_INFINITY) <= atMs);
-      return due.slice(0, limit);
+      const at = (one: StoredAccess) => dueAt(one) ?? Number.POSITIVE_INFINITY;
+      const due = [...kept.values()]
+        .filter((one) => at(one) <= atMs)
+        .sort((one, other) => at(one) - at(other) || (one.id < other.id ? -1 : 1));
+      const from = after === undefined ? 0 : due.findIndex(({ id }) => id === after.id) + 1;
+      return due.slice(from, from + limit);
     },
   };
   return store as AccessStore & { calls: number };
