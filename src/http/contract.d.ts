@@ -364,8 +364,11 @@ export interface paths {
          *     `adopt` what goes beyond the declaration of what is declared (a template's role, a membership's options, a
          *     grantee's privileges on an object, a schema's owner); `authoritative` also what is not declared in the declared
          *     schemas, of the declared roles, and of their members. Never touched: logins and their passwords, IAM principals'
-         *     membership in cloudsql roles, the admin, owners' own rights, roles of PostgreSQL and Cloud SQL. All faults of a
-         *     state are answered at once, by JSON pointer. `plan_id` is a hash of the statements, the database and the mode:
+         *     membership in cloudsql roles, the admin, owners' own rights, roles of PostgreSQL and Cloud SQL. Roles and
+         *     memberships are the instance's: states of several of its databases may name the same ones. Who is a member of
+         *     another database's template roles is left to that database's states; the members of a role under `roles` are for
+         *     every state that lists it there, so in mode `authoritative` such states have to agree on them, or only name the
+         *     role in grants. All faults of a state are answered at once, by JSON pointer. `plan_id` is a hash of the statements, the database and the mode:
          *     hand it to `/roles/apply`, which then runs exactly this plan or nothing.
          */
         readonly post: operations["planRoles"];

@@ -1,5 +1,6 @@
 import { type DesiredMembership, isExpressibleRole, isGrantableRole } from "../domain/desired-state.ts";
 import { type ChainedGrant, endChain } from "../domain/grant-chain.ts";
+import { parseRoleMark } from "../domain/managed-role.ts";
 import { isSystemRole } from "../domain/names.ts";
 import type { Statement } from "../domain/plan.ts";
 import { notFound, ServiceError } from "../errors.ts";
@@ -39,8 +40,9 @@ export async function planStateMemberships(session: Session, scope: StateScope):
     grants.map((one) => one.membership.role),
     scope,
   );
-  const { superusers: others, unsafe } = await readKinds(session, rows);
-  const marked = rows.map((row) => (unsafe.has(row.role) ? untouched(row) : toRow(scope, row, others)));
+  const kinds = await readKinds(session, rows);
+  const others = kinds.superusers;
+  const marked = rows.map((row) => (kinds.unsafe.has(row.role) ? untouched(row) : toRow(scope, row, kinds)));
   const { ordered, regranted } = endChain(
     marked,
     (row) => row.loses === "membership" || row.loses.includes("ADMIN"),
@@ -114,6 +116,8 @@ interface Kinds {
   readonly superusers: ReadonlySet<string>;
   /** Roles that no state grants: logins, and those with rights beyond any grant. */
   readonly unsafe: ReadonlySet<string>;
+  /** Templates' roles of other databases, whose members are for the states of those to say. */
+  readonly elsewhere: ReadonlySet<string>;
 }
 
 async function readKinds(session: Session, rows: readonly Membership[]): Promise<Kinds> {
@@ -121,9 +125,15 @@ async function readKinds(session: Session, rows: readonly Membership[]): Promise
   const roles = [...(await readRoles(session, names)).values()];
   const isUnsafe = (row: RoleRow): boolean =>
     unsafeAttributes(row).length > 0 || row.memberOf.some((group) => group.startsWith("cloudsql"));
+  const isElsewhere = ({ comment }: RoleRow): boolean => {
+    const mark = parseRoleMark(comment);
+    return mark !== undefined && mark.database !== session.target.database;
+  };
+  const namesOf = (found: readonly RoleRow[]): Set<string> => new Set(found.map((row) => row.name));
   return {
-    superusers: new Set(roles.filter((row) => row.isSuperuser).map((row) => row.name)),
-    unsafe: new Set(roles.filter(isUnsafe).map((row) => row.name)),
+    superusers: namesOf(roles.filter((row) => row.isSuperuser)),
+    unsafe: namesOf(roles.filter(isUnsafe)),
+    elsewhere: namesOf(roles.filter(isElsewhere)),
   };
 }
 
@@ -192,7 +202,7 @@ function hasEffect({ admin, inherit, set }: Membership): boolean {
 }
 
 /** What a row loses: nothing in mode additive, nothing of the admin's, of Cloud SQL's and of a template's own. */
-function toRow(scope: StateScope, row: Membership, superusers: ReadonlySet<string>): Row {
+function toRow(scope: StateScope, row: Membership, { superusers, elsewhere }: Kinds): Row {
   const keep = untouched(row);
   if (scope.mode === "additive" || isExempt(scope, row.member, superusers)) return keep;
   const declared = scope.state.memberships.find((one) => one.role === row.role && one.member === row.member);
@@ -204,7 +214,7 @@ function toRow(scope: StateScope, row: Membership, superusers: ReadonlySet<strin
   if (scope.temporary.has(JSON.stringify([row.role, row.member]))) return keep;
   const goes = scope.dropped.memberships.some((one) => one.role === row.role && one.member === row.member);
   if (goes && hasEffect(row)) return { ...keep, loses: "membership" };
-  if (scope.mode === "adopt" || scope.templateRoles.has(row.member)) return keep;
+  if (scope.mode === "adopt" || scope.templateRoles.has(row.member) || elsewhere.has(row.role)) return keep;
   if (!isGrantableRole(row.role) || (isSystemRole(row.role) && !scope.managedRoles.has(row.member)))
     return keep;
   return hasEffect(row) && isExpressibleRole(row.member) ? { ...keep, loses: "membership" } : keep;

@@ -98,6 +98,7 @@ export interface TestServerOptions {
   readonly totals?: () => PoolTotals;
   /** For operations that are not pretended. */
   readonly pools?: Pools;
+  readonly context?: Context;
   readonly identifyCaller?: AppOptions["identifyCaller"];
   /** Without it everybody may do everything. */
   readonly access?: AppOptions["access"];
@@ -108,7 +109,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const lines: LogLine[] = [];
   const server = await createHttpServer({
     context: {
-      ...unusedContext(options.totals),
+      ...(options.context ?? unusedContext(options.totals)),
       ...(options.pools === undefined ? {} : { pools: options.pools }),
     },
     settings: {
