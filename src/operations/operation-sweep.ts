@@ -16,13 +16,17 @@ export interface OperationSweepOptions {
 }
 
 /**
- * Looks for operations whose process ended before them, at once and then from time to time, until `stopping` aborts.
- * The second look comes when the leases have ended that the process held whose place this one takes.
- * An instance of Cloud Run that has no CPU between requests looks when the next one comes. Never rejects.
+ * Looks for operations whose process ended before them, from time to time, until `stopping` aborts. The first look
+ * comes when the leases have ended of a process whose place this one takes: before that it would find nothing, and only
+ * make the start slower by a Google client. An instance of Cloud Run that has no CPU between requests looks when the
+ * next one comes. Never rejects.
  */
 export async function sweepOperations(options: OperationSweepOptions): Promise<void> {
   const { resume, stopping, log, everyMs, leaseMs } = options;
-  for (let looks = 0; !stopping.aborted; looks += 1) {
+  const pause = (ms: number): Promise<void> =>
+    sleep(ms, undefined, { signal: stopping, ref: false }).catch(() => {});
+  await pause(Math.min(everyMs, leaseMs + 1_000));
+  while (!stopping.aborted) {
     const call: Call = {
       operation: "resumeOperations",
       actor: "the service itself",
@@ -33,7 +37,6 @@ export async function sweepOperations(options: OperationSweepOptions): Promise<v
     await resume(call).catch((error: unknown) => {
       if (!stopping.aborted) log.info("operations without a process could not be looked for", { error });
     });
-    const pauseMs = looks === 0 ? Math.min(everyMs, leaseMs + 1_000) : everyMs;
-    await sleep(pauseMs, undefined, { signal: stopping, ref: false }).catch(() => {});
+    await pause(everyMs);
   }
 }

@@ -8,7 +8,11 @@ import { describe, it } from "node:test";
 import { startServiceProcess } from "../support/service-process.ts";
 import { until } from "../support/until.ts";
 
-const quick = { AUTH_MODE: "none", API_HOST: "127.0.0.1", PORT: "0", SHUTDOWN_TIMEOUT: "3" };
+const quick = {
+  ...{ AUTH_MODE: "none", API_HOST: "127.0.0.1", PORT: "0", SHUTDOWN_TIMEOUT: "3" },
+  // There is no Firestore, and none is to be looked for.
+  OPERATION_SWEEP_INTERVAL: "0",
+};
 
 /** A request whose body is not complete, which is one that runs. `finish` sends the rest; `answer` is all that came. */
 async function sendHalf(

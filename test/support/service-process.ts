@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { resolve } from "node:path";
+import { compileCache } from "./compile-cache.ts";
 import { until } from "./until.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -23,7 +24,7 @@ export interface ServiceProcess {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Runs `node src/main.ts`, or another start file, with these settings and nothing of this process's environment but PATH. */
+/** Runs `node src/main.ts`, or another start file, with these settings and nothing else of this process's environment but PATH. */
 export function startServiceProcess(
   settings: Readonly<Record<string, string>>,
   options: {
@@ -35,7 +36,7 @@ export function startServiceProcess(
   const { nodeArguments = [], start = "src/main.ts", cwd = root } = options;
   const child = spawn(process.execPath, [...nodeArguments, start], {
     cwd,
-    env: { PATH: process.env.PATH, ...settings },
+    env: { PATH: process.env.PATH, ...compileCache, ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [stdout, stderr] = ["", ""];
