@@ -206,7 +206,8 @@ export interface paths {
         /**
          * Give a user a role
          * @description Makes a user a member of a role of the schema. `changed` is false when the user held it already. The membership
-         *     is verified after it was granted.
+         *     is verified after it was granted. One that the user has by temporary access becomes a standing one, which stays
+         *     when that ends: `changed` is true then, and a warning names the access.
          */
         readonly post: operations["assignRole"];
         readonly delete?: never;

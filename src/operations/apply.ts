@@ -5,12 +5,13 @@ import { ServiceError } from "../errors.ts";
 import { readIsIamMember } from "../postgres/authority.ts";
 import type { Notice, Session } from "../postgres/session.ts";
 import { sqlstate, sqlstateOf } from "../postgres/sqlstate.ts";
+import { type Keeping, keepStanding } from "./access-standing.ts";
 import type { Call, Context } from "./context.ts";
 import { databaseError } from "./database-errors.ts";
 import { type ManagedState, readManagedState } from "./managed-state.ts";
 
 /** What an operation wants done, decided from what is. `result` may hold what the answer needs besides the plan. */
-export interface Decision<T> extends Plan {
+export interface Decision<T> extends Plan, Keeping {
   readonly result: T;
   /** The caller asked for a standing membership in an IAM role, and acknowledged what that does. */
   readonly mayLockOutAdmin?: boolean;
@@ -102,8 +103,9 @@ export async function applyDecision<T>(
   for (let attempt = 1; ; attempt += 1) {
     context.sharedReads?.seal(target);
     const run: Run = { statements: [], outcomes: [] };
+    let applied: Applied<T> | undefined;
     try {
-      return await context.pools.withSession(
+      applied = await context.pools.withSession(
         target,
         { operation: call.operation, signal: call.signal },
         (session) => applyOnce(session, decide, run),
@@ -116,6 +118,9 @@ export async function applyDecision<T>(
     } finally {
       context.sharedReads?.seal(target);
     }
+    if (applied === undefined) continue;
+    await keepStanding(context, applied);
+    return applied;
   }
 }
 

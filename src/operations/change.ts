@@ -1,6 +1,7 @@
 import type { StatementPreview } from "../domain/plan.ts";
 import { previewStatements } from "../domain/plan.ts";
 import type { Target } from "../domain/target.ts";
+import { isChange } from "./access-standing.ts";
 import { applyDecision, type Decide, type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { withInstanceLock } from "./instance-lock.ts";
@@ -28,7 +29,7 @@ export async function runChange<T>(
   const applied = await recordFailure(context, call, target, subject, () =>
     withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
   );
-  if (applied.statements.length > 0) {
+  if (isChange(applied)) {
     await recordChange(context, call, target, { ...subject, ...recordedOf(applied), before });
   }
   return applied;

@@ -9,6 +9,8 @@ import { unitedSchemas } from "../domain/united-schemas.ts";
 import { ServiceError } from "../errors.ts";
 import type { Session } from "../postgres/session.ts";
 import { readTemporaryMemberships } from "./access.ts";
+import { isChange, withStanding } from "./access-standing.ts";
+import { sweepBeforeRead } from "./access-sweep.ts";
 import {
   type Applied,
   type Attempt,
@@ -61,11 +63,12 @@ export async function planState(
   target: Target,
   input: StateInput,
 ): Promise<StatePlanResult> {
+  const due = sweepBeforeRead(context, call, target);
+  if (due !== undefined) await due;
   const before = await context.registry.read(target);
-  const temporary = await readTemporaryMemberships(context, target);
-  const wish = { ...(await wishOf(context, input, before)), temporary };
+  const decide = decideWish(context, target, await wishOf(context, input, before));
   const decision = await withInstanceLock(context, call, target, () =>
-    planOnly(context, call, target, (session) => decideState(session, wish)),
+    planOnly(context, call, target, decide),
   );
   const result = planResult(target, input.mode, decision);
   await keepPlan(context, call, target, result);
@@ -83,20 +86,21 @@ export async function applyState(
   input: ApplyStateInput,
   subject: Subject = { summary: `apply a desired state in mode ${input.mode}` },
 ): Promise<ApplyStateResult> {
+  const due = sweepBeforeRead(context, call, target);
+  if (due !== undefined) await due;
   const before = await (input.dryRun ? context.registry.read(target) : readBeforeChange(context, target));
   const wish = {
     ...(await wishOf(context, input, before)),
-    temporary: await readTemporaryMemberships(context, target),
     ...(input.from === undefined ? {} : { from: input.from }),
   };
-  const decide = withPlanId(context, call, target, input, (session) => decideState(session, wish));
+  const decide = withPlanId(context, call, target, input, decideWish(context, target, wish));
   if (input.dryRun) {
     const decision = await withInstanceLock(context, call, target, () =>
       planOnly(context, call, target, decide),
     );
     const result = planResult(target, input.mode, decision);
     await keepPlan(context, call, target, result);
-    return { ...result, changed: decision.statements.length > 0 };
+    return { ...result, changed: isChange(decision) };
   }
   const applied = await recordFailure(context, call, target, subject, () =>
     withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
@@ -116,8 +120,17 @@ export async function applyState(
   });
   return {
     ...result,
-    changed: applied.statements.length > 0,
+    changed: isChange(applied),
     outcomes: recorded(applied),
+  };
+}
+
+/** Temporary access is read within the lock: what was granted while this waited for it is left, and not revoked. */
+function decideWish(context: Context, target: Target, wish: StateWish): Decide<PlannedState> {
+  return async (session) => {
+    const temporary = await readTemporaryMemberships(context, target);
+    const decision = await decideState(session, { ...wish, temporary });
+    return withStanding(context, target, decision, wish.state.memberships);
   };
 }
 
@@ -264,7 +277,7 @@ async function recordState(
       record?.checksum === role.checksum && record.version === role.version && record.status === role.status
     );
   };
-  if (applied.statements.length === 0 && roles.every(isKnown)) return;
+  if (!isChange(applied) && roles.every(isKnown)) return;
   const change = { ...subject, ...recordedOf(applied), before, planId, declared };
   await recordChange(context, call, target, change, { upsertRoles: roles });
 }

@@ -12,6 +12,7 @@ import {
   membershipOptionsSince,
   revokeMembership,
 } from "../postgres/statements/memberships.ts";
+import { isChange, withStanding } from "./access-standing.ts";
 import type { Decide, Decision } from "./apply.ts";
 import { planOf, runChange } from "./change.ts";
 import type { Call, Context } from "./context.ts";
@@ -93,20 +94,23 @@ async function changeMembership(
   assertAllowedKind(call, target, schema, roleName);
   const username = parsePrincipalName(context, input.username);
   const book = createTemplateBook(context);
+  const verb = plans === planAssignment ? "assign" : "revoke";
   const decide: Decide<undefined> = async (session) => {
     await findSchema(session, schema);
     const role = await findGroupRole(session, schema, roleName);
     await assertAllowedEverywhere(call, target, role);
-    return plans(session, role, await findPrincipal(session, context, username), book);
+    const user = await findPrincipal(session, context, username);
+    const decision = await plans(session, role, user, book);
+    const standing = verb === "assign" ? [{ role: roleName, member: user.name }] : [];
+    return withStanding(context, target, decision, standing);
   };
-  const verb = plans === planAssignment ? "assign" : "revoke";
   const summary = `${verb} ${roleName} ${verb === "assign" ? "to" : "from"} ${username.normalized}`;
   const subject = { summary, schema, roleName, username: username.normalized };
   const decision = await runChange(context, call, target, { dryRun: input.dryRun ?? false, subject, decide });
   return {
     normalizedUsername: username.normalized,
     role: roleName,
-    changed: decision.statements.length > 0,
+    changed: isChange(decision),
     ...planOf(input.dryRun, decision),
     warnings: decision.warnings,
   };

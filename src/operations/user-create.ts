@@ -9,6 +9,7 @@ import { invalidField, ServiceError } from "../errors.ts";
 import { type RoleRow, readRoles } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { createLogin } from "../postgres/statements/logins.ts";
+import { isChange, withStanding } from "./access-standing.ts";
 import { applyDecision, type Decision, planOnly } from "./apply.ts";
 import { cloudServices } from "./cloud-services.ts";
 import { createCloudUser, findCloudUser } from "./cloud-user-steps.ts";
@@ -80,7 +81,7 @@ export async function createUser(
   const secretId = input.type === "built_in" ? cloudServices(context).passwords.secretId(target, user) : null;
   const about = { normalizedUsername: user, created: planned.missing, secretId };
   const { warnings } = planned.decision;
-  const changed = planned.missing || planned.decision.statements.length > 0;
+  const changed = planned.missing || isChange(planned.decision);
   const none = { operationId: null, steps: [], state: "succeeded" as const };
   if (input.dryRun === true) {
     return { ...about, ...none, changed, warnings, plan: previewCreation(input.type, planned) };
@@ -186,7 +187,7 @@ function sqlStep(
       );
       kept.warnings = applied.warnings;
       statements.push(...applied.statements);
-      return { changed: applied.statements.length > 0 };
+      return { changed: isChange(applied) };
     },
   };
 }
@@ -250,6 +251,7 @@ async function decideCreation(
     throw nameClash(user, "Cloud SQL lists it, but PostgreSQL has no such role");
   }
   const book = createTemplateBook(context);
+  const standing: { role: string; member: string }[] = [];
   for (const { schema, role } of uniqueRoles(input.initialRoles)) {
     const name = parseIdentifier("schema_name", schema);
     await findSchema(session, name);
@@ -260,6 +262,7 @@ async function decideCreation(
     const member = { name: user, inherits: row?.inherits ?? true };
     const assignment = await planAssignment(session, group, member, book);
     warnings.push(...assignment.warnings);
+    standing.push({ role: roleName, member: user });
     if (row !== undefined || input.type === "built_in") {
       statements.push(...assignment.statements);
       continue;
@@ -272,7 +275,8 @@ async function decideCreation(
       );
     }
   }
-  return { statements, warnings: [...new Set(warnings)], result: undefined };
+  const decision: Decision<undefined> = { statements, warnings: [...new Set(warnings)], result: undefined };
+  return withStanding(context, session.target, decision, standing);
 }
 
 function uniqueRoles(roles: readonly InitialRole[]): InitialRole[] {
