@@ -70,7 +70,13 @@ export function compareGrants(scope: StateScope, catalog: StateCatalog, wanted: 
     privilegeKey(one.object, one.column, one.grantee, one.privilege),
     one,
   ]);
-  return { grants: [...new Map(grants as [string, WantedPrivilege][]).values()], ends: ordered };
+  return { grants: [...new Map(grants as [string, WantedPrivilege][]).values()], ends: insideFirst(ordered) };
+}
+
+/** Who is to end its own grant on an object needs USAGE on the schema for it: that goes after what is in the schema. */
+function insideFirst(ends: readonly EndedRow[]): EndedRow[] {
+  const isInside = (row: EndedRow): boolean => row.type !== "schema" && row.type !== "database";
+  return [...ends.filter(isInside), ...ends.filter((row) => !isInside(row))];
 }
 
 /** Whether the template's own planning looks after a row: its roles' privileges in its schema. */
