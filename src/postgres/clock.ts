@@ -17,6 +17,19 @@ export const systemClock: Clock = {
   },
 };
 
+/** Settles as `work` does, or rejects with the signal's reason; what becomes of `work` then is ignored. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abandon = () => reject(signal.reason);
+  if (signal.aborted) abandon();
+  else signal.addEventListener("abort", abandon, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abandon);
+  }
+}
+
 /** Resolves after `ms`, or at once when the signal aborts. */
 export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 import pg from "pg";
 import type { Target } from "../domain/target.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, unlessAborted } from "./clock.ts";
 import { type BackendKey, type Connection, wrapClient } from "./connection.ts";
 import type { InstanceAccess } from "./instance-access.ts";
 import type { PoolSettings } from "./pool-settings.ts";
@@ -28,10 +28,10 @@ export class ConnectTimeout extends Error {
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const { target, access, settings, clock, timeoutMs } = options;
   const startedAt = clock.now();
-  const openStream = await access.openStream(target, { timeoutMs });
+  // Nothing is open yet when it is given up: a stream comes with the call of what this answers.
+  const openStream = await unlessAborted(access.openStream(target, { timeoutMs }), options.signal);
   const remainingMs = timeoutMs - (clock.now() - startedAt);
   if (remainingMs <= 0) throw new ConnectTimeout(`no connection within ${timeoutMs} ms`);
-  if (options.signal.aborted) throw new ConnectTimeout("connecting was given up");
   const client = new pg.Client({
     stream: openStream,
     user: settings.adminUser,

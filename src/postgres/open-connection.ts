@@ -2,7 +2,7 @@ import { connectionName, type Target } from "../domain/target.ts";
 import type { Log } from "../log.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Breaker } from "./breaker.ts";
-import { type Clock, pause } from "./clock.ts";
+import { type Clock, pause, unlessAborted } from "./clock.ts";
 import { connect } from "./connect.ts";
 import { type ConnectFailure, PasswordUnread, readConnectFailure, readRefusal } from "./connect-failure.ts";
 import type { Connection } from "./connection.ts";
@@ -124,7 +124,7 @@ async function connectWithPassword(opener: Opener, request: OpenRequest, attempt
     return connect({ ...opener, target, signal, password, timeoutMs });
   };
   const readPassword = () =>
-    passwords.read(target).catch((cause) => {
+    unlessAborted(passwords.read(target), signal).catch((cause) => {
       throw new PasswordUnread("the password could not be read", { cause });
     });
   const password = await readPassword();
@@ -141,7 +141,8 @@ async function connectWithPassword(opener: Opener, request: OpenRequest, attempt
   }
   if (passwords.readPrevious === undefined) throw refusal;
   // One that cannot be read may just have been disabled, at the end of a rotation: then the server knows the latest.
-  const previous = await passwords.readPrevious(target).catch((): typeof unreadable => unreadable);
+  const reading = passwords.readPrevious(target).catch((): typeof unreadable => unreadable);
+  const previous = await unlessAborted(reading, signal);
   if (previous === undefined || previous === fresh) throw refusal;
   return connectInRotation({ previous, fresh, connectBy, refusal }, opener, target);
 }

@@ -138,4 +138,24 @@ describe("the service that is told to stop while it works on a database", { time
     assert.equal(await service.exited, 0);
     await cloud.faults.clear();
   });
+
+  for (const fault of ["secret_manager_slow", "sql_admin_slow"] as const) {
+    it(`gives up a connection that waits for an answer of Google's, and ends in time (${fault})`, async () => {
+      await using service = startServiceProcess({ ...settings, SHUTDOWN_TIMEOUT: "4" });
+      const port = await service.port();
+      await cloud.faults.switchOn({ fault, delay_ms: 25_000 });
+      const answer = post(port, "/database/schemas");
+      await until(async () => {
+        const health = await fetch(`http://127.0.0.1:${port}/health`);
+        return (await health.text()).includes('"waiting":1');
+      });
+      const startedAt = performance.now();
+      service.child.kill("SIGTERM");
+      const { status, body } = await answer;
+      assert.deepEqual([status, JSON.parse(body).details.reason], [503, "shutting_down"]);
+      assert.equal(await service.exited, 0);
+      assert.ok(performance.now() - startedAt < 5_000);
+      await cloud.faults.clear();
+    });
+  }
 });
