@@ -1,16 +1,4 @@
-/** A pool's wish for one more connection. */
-export interface Wish {
-  /** Key of the instance. */
-  readonly instance: string;
-  /** Since when the borrower behind it waits: the oldest comes first, whatever its database. */
-  readonly since: number;
-  /** May use the connections that are kept back. */
-  readonly healthCheck: boolean;
-  /** Connections that the pool has, with those that it is opening. */
-  held(): number;
-  /** A slot is free and now belongs to the wish. */
-  grant(): void;
-}
+import { comesBefore, countNeedier, type Owner, type Wish } from "./fairness.ts";
 
 export interface BudgetOptions {
   /** Connections of the whole process. */
@@ -47,8 +35,8 @@ export interface Budget {
   uncappedLimit(instance: string): number;
   /** Open connections, those that close not counted. */
   open(instance: string): number;
-  /** More connections are open than the limit allows, since it sank. */
-  exceeded(instance: string): boolean;
+  /** More connections are open than may be: the limit sank, or one stands where only a health check's may. */
+  exceeded(instance: string, healthCheck: boolean): boolean;
   /** The same, with those that are being opened. */
   overdrawn(instance: string): boolean;
   /** Whether anybody waits for a slot. */
@@ -62,16 +50,6 @@ export interface Budget {
   reclaim(): void;
 }
 
-/** A pool with a connection that its own next borrower could use. */
-export interface Owner {
-  readonly now: number;
-  /** Since when its next borrower waits. */
-  readonly since: number;
-  readonly held: number;
-  /** Since when the connection is open and of use to the pool. */
-  readonly openedAt: number;
-}
-
 interface Account {
   used: number;
   open: number;
@@ -81,12 +59,16 @@ interface Account {
   wishes: Wish[];
 }
 
-/** Instances with fewer connections than this keep none back for health checks. */
+/** Limits below this keep no connection back for health checks. */
 const leastLimitWithReserve = 4;
+
+function lessReserve(limit: number, healthCheck: boolean): number {
+  return healthCheck || limit < leastLimitWithReserve ? limit : limit - 1;
+}
 
 export function createBudget(options: BudgetOptions): Budget {
   const accounts = new Map<string, Account>();
-  const total = { used: 0, closing: 0 };
+  const total = { used: 0, open: 0, closing: 0 };
 
   function accountOf(instance: string): Account {
     let account = accounts.get(instance);
@@ -109,12 +91,15 @@ export function createBudget(options: BudgetOptions): Budget {
 
   /** How many connections the wish may find in use, at most, its own included. */
   function roomFor(account: Account, healthCheck: boolean): number {
-    const limit = limitOf(account);
-    return healthCheck || limit < leastLimitWithReserve ? limit : limit - 1;
+    return lessReserve(limitOf(account), healthCheck);
+  }
+
+  function roomInTotal(healthCheck: boolean): number {
+    return lessReserve(options.totalLimit(), healthCheck);
   }
 
   function fits(account: Account, healthCheck: boolean): boolean {
-    return account.used < roomFor(account, healthCheck) && total.used < options.totalLimit();
+    return account.used < roomFor(account, healthCheck) && total.used < roomInTotal(healthCheck);
   }
 
   function grantWhatFits(): void {
@@ -144,7 +129,7 @@ export function createBudget(options: BudgetOptions): Budget {
       }
       inNeedOfTotal += Math.min(account.wishes.length, Math.max(0, roomFor(account, false) - account.used));
     }
-    const spareInTotal = options.totalLimit() - total.used + total.closing;
+    const spareInTotal = roomInTotal(false) - total.used + total.closing;
     for (let short = inNeedOfTotal - spareInTotal; short > 0; short--) {
       if (!options.reclaim(undefined)) break;
     }
@@ -173,18 +158,23 @@ export function createBudget(options: BudgetOptions): Budget {
     },
     connected(instance) {
       accountOf(instance).open += 1;
+      total.open += 1;
     },
     closing(instance) {
       const account = accountOf(instance);
       account.open -= 1;
       account.closing += 1;
+      total.open -= 1;
       total.closing += 1;
     },
     release(instance, from) {
       const account = accountOf(instance);
       account.used -= 1;
       total.used -= 1;
-      if (from === "open") account.open -= 1;
+      if (from === "open") {
+        account.open -= 1;
+        total.open -= 1;
+      }
       if (from === "closing") {
         account.closing -= 1;
         total.closing -= 1;
@@ -209,9 +199,10 @@ export function createBudget(options: BudgetOptions): Budget {
     },
     uncappedLimit: (instance) => accounts.get(instance)?.limit ?? options.instanceLimit(),
     open: (instance) => accounts.get(instance)?.open ?? 0,
-    exceeded(instance) {
+    exceeded(instance, healthCheck) {
       const account = accounts.get(instance);
-      return account !== undefined && account.open > limitOf(account);
+      if (account === undefined) return false;
+      return account.open > roomFor(account, healthCheck) || total.open > roomInTotal(healthCheck);
     },
     overdrawn(instance) {
       const account = accounts.get(instance);
@@ -223,46 +214,12 @@ export function createBudget(options: BudgetOptions): Budget {
     },
     owes(instance, owner) {
       const account = accounts.get(instance);
-      if (account !== undefined && needs(account, owner) > account.closing) return true;
-      if (total.used < options.totalLimit()) return false;
+      if (account !== undefined && countNeedier(account.wishes, owner) > account.closing) return true;
+      if (total.used < roomInTotal(false)) return false;
       let count = 0;
-      for (const each of accounts.values()) count += needs(each, owner);
+      for (const each of accounts.values()) count += countNeedier(each.wishes, owner);
       return count > total.closing;
     },
     reclaim: reclaimForWishes,
   };
-}
-
-/** The pool that has least comes first; among equals, whoever waits longest. */
-function comesBefore(wish: Wish, other: Wish): boolean {
-  const difference = wish.held() - other.held();
-  return difference < 0 || (difference === 0 && wish.since < other.since);
-}
-
-/** Wishes that need a connection more than its owner does. */
-function needs(account: Account, owner: Owner): number {
-  let count = 0;
-  for (const wish of account.wishes) if (needsMore(wish, owner)) count += 1;
-  return count;
-}
-
-/**
- * Moving a connection costs closing one and opening another. So a wish must have waited for a while, and a new
- * connection serves its own pool for as long; else connections would only be moved, and serve nobody.
- */
-const handOverAfterMs = 25;
-/** How long databases that have one connection each keep it before they give way to one that has none. */
-const rotateAfterMs = 100;
-/** From then on only the order of arrival counts. */
-const orderAfterMs = 1_000;
-
-/** A pool is served by its own connections; one is moved to level out what pools have, or to let everybody have a turn. */
-export function needsMore(wish: Pick<Wish, "since" | "held">, owner: Owner): boolean {
-  const waitedMs = owner.now - wish.since;
-  const servedMs = owner.now - owner.openedAt;
-  if (Math.min(waitedMs, servedMs) < handOverAfterMs) return false;
-  if (waitedMs > orderAfterMs && wish.since < owner.since) return true;
-  const theirs = wish.held();
-  if (theirs === 0 && owner.held === 1) return Math.min(waitedMs, servedMs) >= rotateAfterMs;
-  return theirs + 1 < owner.held || (theirs === 0 && owner.held > 1);
 }

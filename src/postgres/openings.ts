@@ -6,7 +6,7 @@ import type { ConnectFailure } from "./connect-failure.ts";
 import type { Connection } from "./connection.ts";
 import type { Opened, OpenRequest } from "./open-connection.ts";
 import type { PoolSettings } from "./pool-settings.ts";
-import type { Waiters } from "./waiters.ts";
+import type { Waiter, Waiters } from "./waiters.ts";
 
 export interface OpeningsOptions {
   readonly target: Target;
@@ -38,28 +38,44 @@ export interface Openings {
   match(): void;
   /** Opens what is missing of the pool's minimum, as far as the budget has room. */
   fill(): void;
-  withdrawOldest(): void;
+  /** A waiter was: withdraws what was wished for it. */
+  served(): void;
   withdraw(): void;
   /** Withdraws the wishes, and opens nothing from now on. */
   close(): void;
 }
 
+interface PendingWish {
+  readonly healthCheck: boolean;
+  readonly withdraw: () => void;
+}
+
 export function createOpenings(options: OpeningsOptions): Openings {
   const { target, instance, settings, clock, budget, breaker, waiters, live, held } = options;
-  /** Each wish by its withdrawal, oldest first. */
-  const wishes: (() => void)[] = [];
+  /** Oldest first. */
+  const wishes: PendingWish[] = [];
   let connecting = 0;
+  /** Those of the openings, wishes included, that were begun for a health check. */
+  let forChecks = 0;
   let closed = false;
 
   const mayOpen = () => !closed && !options.paused() && breaker.refusedForMs() === 0;
+  const expected = () => connecting + wishes.length;
 
-  function wishFor(since: number, healthCheck: boolean): void {
+  function forget(wish: PendingWish): void {
+    wishes.splice(wishes.indexOf(wish), 1);
+    if (wish.healthCheck) forChecks -= 1;
+  }
+
+  function wishFor({ since, healthCheck }: Waiter): void {
     const grant = () => {
-      wishes.splice(wishes.indexOf(withdraw), 1);
-      start();
+      forget(wish);
+      start(healthCheck);
     };
-    const withdraw = budget.await({ instance, since, healthCheck, grant, held: () => live() + connecting });
-    wishes.push(withdraw);
+    const granted = budget.await({ instance, since, healthCheck, grant, held: () => live() + connecting });
+    const wish = { healthCheck, withdraw: granted };
+    wishes.push(wish);
+    if (healthCheck) forChecks += 1;
   }
 
   function isWanted(): boolean {
@@ -68,43 +84,71 @@ export function createOpenings(options: OpeningsOptions): Openings {
   }
 
   /** The slot is taken already. */
-  function start(): void {
+  function start(healthCheck: boolean): void {
     connecting += 1;
+    if (healthCheck) forChecks += 1;
     const deadline = clock.now() + settings.connectionTimeoutMs;
     void options.open({ target, deadline, wanted: isWanted }).then((opened) => {
       connecting -= 1;
+      if (healthCheck) forChecks -= 1;
       if ("connection" in opened) options.onOpened(opened.connection);
       else options.onFailed(opened.failure);
     });
   }
 
-  function withdraw(): void {
-    for (const each of wishes.splice(0)) each();
+  function withdraw(wish: PendingWish): void {
+    forget(wish);
+    wish.withdraw();
+  }
+
+  /** A wish that nobody is behind any more. Those of health checks count by themselves. */
+  function findSurplus(which: "find" | "findLast"): PendingWish | undefined {
+    const forCheck = wishes[which]((wish) => wish.healthCheck);
+    if (forCheck !== undefined && forChecks > waiters.healthChecks) return forCheck;
+    if (expected() <= waiters.size) return undefined;
+    return wishes[which]((wish) => !wish.healthCheck) ?? forCheck;
+  }
+
+  function trim(which: "find" | "findLast"): void {
+    for (;;) {
+      const wish = findSurplus(which);
+      if (wish === undefined) return;
+      withdraw(wish);
+    }
+  }
+
+  /** Health checks first: each has an opening of its own, which may use what is kept back for them. */
+  function nextInNeed(): Waiter | undefined {
+    if (expected() >= waiters.size) return undefined;
+    return waiters.at(forChecks, true) ?? waiters.at(expected() - forChecks, false);
+  }
+
+  function withdrawAll(): void {
+    for (const wish of [...wishes]) withdraw(wish);
   }
 
   return {
     connecting: () => connecting,
-    isNone: () => connecting === 0 && wishes.length === 0,
+    isNone: () => expected() === 0,
     match() {
-      while (wishes.length > 0 && connecting + wishes.length > waiters.size) wishes.pop()?.();
+      trim("findLast");
       if (!mayOpen()) return;
-      while (held() + connecting + wishes.length < options.most()) {
-        const waiter = waiters.at(connecting + wishes.length);
+      while (held() + expected() < options.most()) {
+        const waiter = nextInNeed();
         if (waiter === undefined) return;
-        if (budget.take(instance, waiter.healthCheck)) start();
-        else wishFor(waiter.since, waiter.healthCheck);
+        if (budget.take(instance, waiter.healthCheck)) start(waiter.healthCheck);
+        else wishFor(waiter);
       }
     },
     fill() {
-      while (mayOpen() && live() + connecting < settings.minSize && budget.take(instance, false)) start();
+      while (mayOpen() && live() + connecting < settings.minSize && budget.take(instance, false))
+        start(false);
     },
-    withdrawOldest() {
-      wishes.shift()?.();
-    },
-    withdraw,
+    served: () => trim("find"),
+    withdraw: withdrawAll,
     close() {
       closed = true;
-      withdraw();
+      withdrawAll();
     },
   };
 }

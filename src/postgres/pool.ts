@@ -225,22 +225,23 @@ export function createPool(options: PoolOptions): Pool {
       paused ||
       isStale(connection) ||
       connection.expiresAt <= now;
-    if (isOver || budget.exceeded(instance)) {
+    const waiter = waiters.first();
+    if (isOver || budget.exceeded(instance, waiter?.healthCheck === true)) {
       members.retire(connection);
       return;
     }
-    const waiter = waiters.first();
     if (waiter === undefined) {
       members.rest(connection, now);
       if (budget.hasWishes()) budget.reclaim();
     } else if (
+      !waiter.healthCheck &&
       budget.owes(instance, { now, since: waiter.since, held: live(), openedAt: connection.openedAt })
     ) {
       members.retire(connection);
     } else {
       members.lend(connection);
       waiter.lend(connection);
-      openings.withdrawOldest();
+      openings.served();
       openings.match();
     }
   }
@@ -270,7 +271,8 @@ export function createPool(options: PoolOptions): Pool {
     const now = clock.now();
     for (const connection of members.lent) if (isUnanswered(connection, now, settings)) connection.abandon();
     members.retireIdle(
-      (connection) => isDispensable(connection, { live: live(), now, settings }) || budget.exceeded(instance),
+      (connection) =>
+        isDispensable(connection, { live: live(), now, settings }) || budget.exceeded(instance, false),
     );
     openings.match();
     openings.fill();
@@ -351,7 +353,7 @@ export function createPool(options: PoolOptions): Pool {
     idleSince: members.idleSince,
     closeOldestIdle: members.retireOldestIdle,
     resized() {
-      members.retireIdle(() => live() > mostLive() || budget.exceeded(instance));
+      members.retireIdle(() => live() > mostLive() || budget.exceeded(instance, false));
       openings.match();
       openings.fill();
     },

@@ -29,8 +29,8 @@ export interface Waiters {
   first(): Waiter | undefined;
   /** The one that came first, whatever the order of service. */
   longest(): Waiter | undefined;
-  /** The waiter at a place in the order, from 0. */
-  at(place: number): Waiter | undefined;
+  /** The waiter at a place in the order of health checks, or of the others, from 0. */
+  at(place: number, healthCheck: boolean): Waiter | undefined;
   readonly healthChecks: number;
   refuseAll(error: Error): void;
   /** Refuses those of whom that is true; `place` is theirs in the order, from 0. */
@@ -42,11 +42,9 @@ export function createWaiters(clock: Clock, onLeft: () => void): Waiters {
   const healthChecks = new LinkedList<Waiter>();
   const others = new LinkedList<Waiter>();
 
-  function at(place: number): Waiter | undefined {
+  function at(place: number, healthCheck: boolean): Waiter | undefined {
     let index = 0;
-    for (const queue of [healthChecks, others]) {
-      for (const waiter of queue) if (index++ === place) return waiter;
-    }
+    for (const waiter of healthCheck ? healthChecks : others) if (index++ === place) return waiter;
     return undefined;
   }
 

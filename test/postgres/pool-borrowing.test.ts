@@ -171,7 +171,7 @@ describe("a borrower", () => {
   });
 
   it("is refused after the connection timeout, with the time to come back", async () => {
-    open({ size: 1, maxOverflow: 0, connectionTimeoutMs: 60 });
+    open({ size: 1, maxOverflow: 0, connectionTimeoutMs: 400 });
     const first = await hold();
     await assert.rejects(
       pools.withSession(orders, borrower, async () => {}),
@@ -212,6 +212,48 @@ describe("a borrower", () => {
     assert.ok(pid > 0);
     for (const each of held) each.release();
     await waiting;
+  });
+});
+
+describe("the connection that is kept back for health checks", () => {
+  const check = (target = orders) => pools.withSession(target, { ...borrower, healthCheck: true }, pidOf);
+
+  it("is there for them while others wait for one of the budget, in their database and in another", async () => {
+    open({ size: 10, maxOverflow: 0, instanceLimit: 4 });
+    const held = [await hold(), await hold(), await hold()];
+    const waiting = [1, 2].map(() => pools.withSession(orders, borrower, pidOf));
+    await until(() => pools.totals().waiting === 2);
+    assert.ok((await check()) > 0);
+    assert.ok((await check(billing)) > 0);
+    assert.ok((await check()) > 0);
+    assert.deepEqual([pools.totals().waiting, pools.totals().checkedOut], [2, 3]);
+    for (const each of held) each.release();
+    await Promise.all(waiting);
+  });
+
+  it("is not lent to others afterwards", async () => {
+    open({ size: 10, maxOverflow: 0, instanceLimit: 4 });
+    const held = [await hold(), await hold(), await hold()];
+    const fourth = hold();
+    await until(() => pools.totals().waiting === 1);
+    assert.ok((await check()) > 0);
+    await until(async () => (await countSessions()) === 3);
+    assert.deepEqual([pools.totals().waiting, pools.totals().checkedOut], [1, 3]);
+    assert.ok((await check(billing)) > 0);
+    for (const each of held) each.release();
+    (await fourth).release();
+  });
+
+  it("is one of the process's connections too", async () => {
+    pools = createTestPools({ a: server, b: server }, { settings: { totalLimit: 4 } });
+    const [first, second] = [testTarget("a", "orders"), testTarget("b", "orders")];
+    const held = [await hold(first), await hold(first), await hold(second)];
+    const waiting = [first, second].map((target) => pools.withSession(target, borrower, pidOf));
+    await until(() => pools.totals().waiting === 2);
+    for (const target of [first, second, first]) assert.ok((await check(target)) > 0);
+    assert.deepEqual([pools.totals().waiting, pools.totals().checkedOut], [2, 3]);
+    for (const each of held) each.release();
+    await Promise.all(waiting);
   });
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createBudget, needsMore } from "../../src/postgres/budget.ts";
+import { createBudget } from "../../src/postgres/budget.ts";
+import { needsMore } from "../../src/postgres/fairness.ts";
 
 interface Setup {
   readonly totalLimit?: number;
@@ -51,10 +52,36 @@ describe("the budget", () => {
   });
 
   it("gives the whole process no more than the total limit", () => {
-    const { budget, take } = makeBudget({ totalLimit: 4 });
-    take("a", 3);
+    const { budget, take } = makeBudget({ totalLimit: 3 });
+    take("a", 2);
     take("b", 1);
     assert.equal(budget.take("b", false), false);
+  });
+
+  it("keeps one back for health checks, of an instance's slots and of all, unless there are few", () => {
+    for (const limits of [{ instanceLimit: 4 }, { instanceLimit: 4, totalLimit: 4 }, { totalLimit: 4 }]) {
+      const { budget, take } = makeBudget(limits);
+      take("a", 2);
+      take("totalLimit" in limits ? "b" : "a", 1);
+      for (const instance of ["a", "totalLimit" in limits ? "b" : "a"])
+        assert.equal(budget.take(instance, false), false);
+      assert.deepEqual([budget.exceeded("a", false), budget.take("a", true)], [false, true]);
+      budget.connected("a");
+      assert.deepEqual([budget.exceeded("a", false), budget.exceeded("a", true)], [true, false]);
+      assert.equal(budget.take("a", true), false);
+    }
+  });
+
+  it("grants a health check's wish before others", () => {
+    const { budget, take, wish, granted } = makeBudget();
+    take("a", 3);
+    wish("a", "ordinary", 10);
+    budget.await({
+      ...{ instance: "a", since: 20, healthCheck: true, held: () => 3 },
+      grant: () => granted.push("check"),
+    });
+    budget.release("a", "open");
+    assert.deepEqual(granted, ["check"]);
   });
 
   it("grants a released slot to the oldest wish, whichever order they came in", () => {
@@ -98,7 +125,7 @@ describe("the budget", () => {
   });
 
   it("closes an idle connection of another instance when the total is spent", () => {
-    const { budget, take, wish, granted, reclaimed } = makeBudget({ totalLimit: 4, idle: { a: 1 } });
+    const { budget, take, wish, granted, reclaimed } = makeBudget({ totalLimit: 5, idle: { a: 1 } });
     take("a", 3);
     take("b", 1);
     wish("b", "one", 10);
@@ -110,7 +137,7 @@ describe("the budget", () => {
   });
 
   it("does not serve another instance's wish that its own limit holds back", () => {
-    const { budget, take, wish, granted } = makeBudget({ totalLimit: 6 });
+    const { budget, take, wish, granted } = makeBudget({ totalLimit: 7 });
     take("a", 3);
     take("b", 3);
     wish("a", "older", 10);
@@ -183,9 +210,9 @@ describe("the budget", () => {
     take("a", 3);
     budget.cap("a", 2);
     assert.equal(budget.limit("a"), 2);
-    assert.equal(budget.exceeded("a"), true);
+    assert.equal(budget.exceeded("a", false), true);
     budget.release("a", "open");
-    assert.equal(budget.exceeded("a"), false);
+    assert.equal(budget.exceeded("a", false), false);
     wish("a", "one", 10);
     assert.deepEqual(granted, []);
     budget.cap("a", undefined);
@@ -197,7 +224,7 @@ describe("the budget", () => {
     take("a", 2);
     assert.equal(budget.take("a", false), true);
     budget.cap("a", 2);
-    assert.equal(budget.exceeded("a"), false);
+    assert.equal(budget.exceeded("a", false), false);
     assert.equal(budget.overdrawn("a"), true);
     budget.release("a", "connecting");
     assert.equal(budget.overdrawn("a"), false);

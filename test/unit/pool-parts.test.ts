@@ -129,6 +129,6 @@ describe("the queue of borrowers", () => {
     for (const message of ["1", "2", "3"]) waiters.first()?.refuse(new Error(message));
     await Promise.all(all);
     assert.deepEqual(refused, ["health: 1", "a: 2", "b: 3"]);
-    assert.equal(waiters.at(0), undefined);
+    assert.equal(waiters.at(0, true), undefined);
   });
 });
