@@ -33,6 +33,18 @@ export function integer(fallback: number, range: { min: number; max: number }): 
   };
 }
 
+/** As `integer`, but 0 stands for something of its own. */
+export function integerOrZero(fallback: number, range: { min: number; max: number }): Setting<number> {
+  const inRange = integer(fallback, range);
+  return {
+    fallback: inRange.fallback,
+    parse(text) {
+      const parsed = text === "0" ? { value: 0 } : inRange.parse(text);
+      return "value" in parsed ? parsed : { problem: parsed.problem.replace("expected", "expected 0 or") };
+    },
+  };
+}
+
 /** As `integer`, but with no default: undefined when not set. */
 export function optionalInteger(range: { min: number; max: number }): Setting<number | undefined> {
   return optional(integer(0, range));

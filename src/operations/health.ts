@@ -79,7 +79,9 @@ async function runChecks(
   // The server gives up when we do, so that a slow check does not keep the connection. All of it ends with the
   // transaction, so that the session needs no cleaning (and it does when the transaction stays open).
   const remainingMs = Math.max(1, Math.ceil(limitMs - findings.connectionTimeMs));
-  await session.query(`SET LOCAL statement_timeout = ${remainingMs}`, [], { read: true });
+  await session.query(`SET LOCAL statement_timeout = ${remainingMs}`, [], {
+    ...{ read: true, raisesTimeoutToMs: remainingMs },
+  });
   findings.reading = await readDatabaseHealth(session, healthLimits);
   findings.databaseSizeBytes = await readDatabaseSize(session);
   await session.query("COMMIT", [], { read: true });

@@ -33,13 +33,15 @@ export async function withInstanceLock<T>(
   return inTurn(context, call, instance, () =>
     context.pools.withSession(
       inDatabase(instance, lockDatabase),
-      { operation: call.operation, signal: call.signal },
+      { operation: call.operation, signal: call.signal, aside: true },
       async (session) => {
         await session.query("BEGIN");
         await session.query(
           `SELECT set_config('lock_timeout', '${lockTimeoutS}s', true),
                   set_config('statement_timeout', '${lockTimeoutS + 5}s', true),
                   set_config('idle_in_transaction_session_timeout', '${heldAtMostS}s', true)`,
+          [],
+          { raisesTimeoutToMs: (lockTimeoutS + 5) * 1_000 },
         );
         try {
           await session.query("SELECT pg_advisory_xact_lock($1::bigint)", [lockKey]);

@@ -51,6 +51,8 @@ export interface Connection {
   idleSince: number;
   /** Its `application_name`, as last set through here. */
   applicationName: string;
+  /** What its borrower set `statement_timeout` to, where that is more. */
+  raisedTimeoutMs: number;
   /** A statement ran that may have changed the session's state. */
   dirty: boolean;
   /** Since when the server owes an answer, on the pool's clock; undefined when it owes none. */
@@ -214,6 +216,7 @@ export function wrapClient(options: ConnectionOptions): Connection {
     statementTimeoutMs: options.statementTimeoutMs,
     idleSince: 0,
     applicationName: options.applicationName,
+    raisedTimeoutMs: 0,
     dirty: false,
     unansweredSince: () => (collectors.length > 0 ? heardAt : undefined),
     pending: () => collectors.length - housekeeping,

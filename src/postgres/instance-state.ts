@@ -27,6 +27,11 @@ interface Cap {
 
 /** How much of an instance the service may take when nobody says: the rest is for those whom the database is for. */
 const shareOfInstance = 0.5;
+/**
+ * A change needs two: one holds the lock of the instance, the other works. As many are opened before it is known how many
+ * there may be.
+ */
+export const leastLimit = 2;
 /** An instance may have been resized: the limit is read again with a connection opened after that long. */
 const limitIsGoodForMs = 10 * 60_000;
 /** How long an instance is left as small as it was found after it had no connection to spare. */
@@ -56,7 +61,10 @@ export function createInstanceState(key: string, settings: PoolSettings, clock: 
   };
 }
 
-/** The limit is read together with the first statement of a new connection: nobody waits for it. */
+/**
+ * The limit is read together with the first statement of a new connection: nobody waits for it. Also when one is set: it
+ * may be taken back.
+ */
 export function readLimitIfDue(
   state: InstanceState,
   connection: Connection,
@@ -64,7 +72,6 @@ export function readLimitIfDue(
   settings: PoolSettings,
   clock: Clock,
 ): void {
-  if (settings.instanceLimit !== undefined) return;
   const now = clock.now();
   if (state.limitReadAt !== undefined && now - state.limitReadAt < limitIsGoodForMs) return;
   state.limitReadAt = now;
@@ -91,9 +98,9 @@ const freeConnections = `
        - current_setting('superuser_reserved_connections')::int
        - coalesce(current_setting('reserved_connections', true)::int, 0) AS free`;
 
-/** This process's part of the service's part of an instance's connections; at least one. */
+/** This process's part of the service's part of an instance's connections. */
 export function deriveLimit(free: number, processes: number): number {
-  return Math.max(1, Math.floor((free * shareOfInstance) / Math.max(1, processes)));
+  return Math.max(leastLimit, Math.floor((free * shareOfInstance) / Math.max(1, processes)));
 }
 
 /** The server had no connection to spare (53300): no more than what is open, for now. */

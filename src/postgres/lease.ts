@@ -14,6 +14,7 @@ const longestNameBytes = 63;
 /** `applicationName` is set with the first statement, in the same write: it costs no round trip. */
 export function lend(connection: Connection, applicationName: string): Lease {
   let ended = false;
+  connection.raisedTimeoutMs = 0;
   const session: Session = {
     versionNum: connection.versionNum,
     user: connection.user,
@@ -22,6 +23,7 @@ export function lend(connection: Connection, applicationName: string): Lease {
       if (ended) return Promise.reject(new Error("the session was used after it had been given back"));
       if (connection.applicationName !== applicationName) introduce(connection, applicationName);
       if (options?.read !== true) connection.dirty = true;
+      if (options?.raisesTimeoutToMs !== undefined) connection.raisedTimeoutMs = options.raisesTimeoutToMs;
       return connection.query<Row>(text, values, options?.name);
     },
   };

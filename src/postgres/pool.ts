@@ -62,6 +62,8 @@ export interface Pool {
   counts(): PoolCounts;
   /** How long its first borrower waits, in milliseconds; 0 when none does. */
   longestWaitMs(): number;
+  /** It may have one connection more, until the answer is called. */
+  widen(): () => void;
   /** No connection, and nobody who waits for one. */
   isEmpty(): boolean;
   /** Empty, and nobody is about to come back to it: it may be forgotten. */
@@ -113,7 +115,8 @@ export function createPool(options: PoolOptions): Pool {
   const whenQuiet: (() => void)[] = [];
 
   const live = () => members.live;
-  const mostLive = () => settings.size + settings.maxOverflow + (waiters.healthChecks > 0 ? 1 : 0);
+  let extra = 0;
+  const mostLive = () => settings.size + settings.maxOverflow + extra + (waiters.healthChecks > 0 ? 1 : 0);
   const openings = createOpenings({
     ...{ target, instance, settings, clock, budget, breaker, waiters, open: options.open },
     live,
@@ -342,6 +345,14 @@ export function createPool(options: PoolOptions): Pool {
     longestWaitMs() {
       const first = waiters.longest();
       return first === undefined ? 0 : Math.max(0, clock.now() - first.since);
+    },
+    widen() {
+      let wide = 1;
+      extra += wide;
+      return () => {
+        extra -= wide;
+        wide = 0;
+      };
     },
     isEmpty,
     isUnused: () => isEmpty() && members.lent.size === 0,

@@ -11,6 +11,7 @@ import {
   capForNow,
   createInstanceState,
   type InstanceState,
+  leastLimit,
   raiseCapIfDue,
   readLimitIfDue,
 } from "./instance-state.ts";
@@ -85,7 +86,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
   });
   const budget = createBudget({
     totalLimit: () => settings.totalLimit ?? defaultTotalLimit,
-    instanceLimit: () => settings.instanceLimit ?? settings.size + settings.maxOverflow + 1,
+    instanceLimit: () => settings.instanceLimit ?? leastLimit,
     reclaim: closeOldestIdle,
   });
 
@@ -220,8 +221,10 @@ export function createPools(options: PoolsOptions): ClosablePools {
       const entry = entries.of(target);
       const { stats } = entry;
       stats.requests += 1;
+      let narrow: (() => void) | undefined;
       try {
         const pool = poolOf(entry);
+        if (borrower.aside === true) narrow = pool.widen();
         const askedAt = clock.now();
         const borrowed = pool.borrow(borrower);
         const connection = borrowed instanceof Promise ? await borrowed : borrowed;
@@ -233,6 +236,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
           return await fn(lease.session);
         } finally {
           lease.end();
+          narrow?.();
           stats.queryMs += clock.now() - lentAt;
           const cleaning = pool.giveBack(connection);
           if (cleaning !== undefined) await cleaning;
@@ -240,6 +244,8 @@ export function createPools(options: PoolsOptions): ClosablePools {
       } catch (error) {
         if (isDatabaseFault(error)) stats.errors += 1;
         throw error;
+      } finally {
+        narrow?.();
       }
     },
     totals() {

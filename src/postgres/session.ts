@@ -44,6 +44,11 @@ export interface StatementOptions {
    * cursor or open transaction. A session that ran nothing else goes back without the round trip of DISCARD ALL.
    */
   readonly read?: boolean;
+  /**
+   * It sets `statement_timeout` to so much: an answer to this borrower may take as long. A server that owes one for
+   * longer than it may run a statement is taken for gone.
+   */
+  readonly raisesTimeoutToMs?: number;
 }
 
 export interface BorrowOptions {
@@ -53,6 +58,8 @@ export interface BorrowOptions {
   readonly signal?: AbortSignal;
   /** Looks after the instance's health: may use the connection that is kept back for that. */
   readonly healthCheck?: boolean;
+  /** It stands by while the same request works on others: it takes no place of its pool, but one of the budget. */
+  readonly aside?: boolean;
 }
 
 export interface PoolTotals {

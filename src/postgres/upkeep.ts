@@ -20,9 +20,8 @@ export function isDispensable(
 /** The server would have ended the statement by itself: the network has gone silent. */
 export function isUnanswered(connection: Connection, now: number, settings: PoolSettings): boolean {
   const { unansweredGraceMs = defaultUnansweredGraceMs } = settings;
-  const { statementTimeoutMs } = connection;
+  const { statementTimeoutMs, raisedTimeoutMs } = connection;
   const since = connection.unansweredSince();
-  return (
-    statementTimeoutMs > 0 && since !== undefined && now - since > statementTimeoutMs + unansweredGraceMs
-  );
+  if (statementTimeoutMs === 0 || since === undefined) return false;
+  return now - since > Math.max(statementTimeoutMs, raisedTimeoutMs) + unansweredGraceMs;
 }

@@ -5,6 +5,7 @@ import type { PoolSettings } from "../../src/postgres/pool-settings.ts";
 import type { ClosablePools } from "../../src/postgres/pools.ts";
 import type { Session } from "../../src/postgres/session.ts";
 import { createTestPools, testTarget } from "../support/pools.ts";
+import { watchSessions } from "../support/sessions.ts";
 import { until } from "../support/until.ts";
 
 const borrower = { operation: "test" };
@@ -320,6 +321,21 @@ describe("a pool", () => {
 });
 
 describe("the budget of an instance", () => {
+  it("holds from the first request on, before it is known", async () => {
+    const { rows } = await server.querySuperuser<{ most: number }>(
+      "postgres",
+      `SELECT (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+               - current_setting('reserved_connections')::int) / 8 AS most`,
+    );
+    const most = rows[0]?.most ?? 0;
+    open({ size: most, maxOverflow: most, cloudRunMaxInstances: 4, connectionTimeoutMs: 20_000 });
+    const watch = watchSessions(server);
+    const all = Array.from({ length: 100 }, () => pools.withSession(orders, borrower, sleep(0.05)));
+    await Promise.all(all);
+    const seen = await watch.stop();
+    assert.ok(seen > 2 && seen <= most, `${seen} sessions of ${most}`);
+  });
+
   it("is never exceeded on the server, by many databases at once, and all are served", async () => {
     const databases = Array.from({ length: 12 }, (_, i) => `many_${i}`);
     for (const name of databases) await server.createDatabase(name);

@@ -124,6 +124,24 @@ describe("the configuration", () => {
     assert.equal(parseConfig({ INSTANCE_CONNECTION_LIMIT: "40" }).pools.instanceLimit, 40);
   });
 
+  it("refuses a limit that leaves no room for a change, which needs two connections", () => {
+    assert.throws(
+      () => parseConfig({ INSTANCE_CONNECTION_LIMIT: "1", TOTAL_CONNECTION_LIMIT: "1" }),
+      (error) => {
+        assert.ok(error instanceof ConfigError);
+        assert.deepEqual(error.faults, [
+          {
+            name: "INSTANCE_CONNECTION_LIMIT",
+            problem: 'expected 0 or a whole number from 2 to 100000, found "1"',
+          },
+          { name: "TOTAL_CONNECTION_LIMIT", problem: 'expected a whole number from 2 to 100000, found "1"' },
+        ]);
+        return true;
+      },
+    );
+    assert.equal(parseConfig({ INSTANCE_CONNECTION_LIMIT: "2" }).pools.instanceLimit, 2);
+  });
+
   it("uses the project that Google Cloud names when Firestore has none of its own", () => {
     assert.equal(parseConfig({ GOOGLE_CLOUD_PROJECT: "demo-project" }).registry.project, "demo-project");
     const own = parseConfig({
