@@ -84,10 +84,16 @@ async function createService(config: Config, log: Log) {
     log,
   });
   const accessStore = createAccessStore({ ...firestore, collection });
+  const { allowedRegions } = config.http;
   const context: Context = {
     ...{ pools, registry, templates, reloadSettings, settings: config.operations, cloud },
     ...(config.sharedReads ? { sharedReads: createSharedReads() } : {}),
-    accesses: { store: accessStore, now: Date.now },
+    accesses: {
+      store: accessStore,
+      now: Date.now,
+      mayGrantIn: (region) => allowedRegions.length === 0 || allowedRegions.includes(region),
+      ...(policy.groups === undefined ? {} : { groups: policy.groups }),
+    },
   };
   const server = await createHttpServer({
     context,

@@ -37,10 +37,11 @@ export function createPolicyAccess(config: Config, log: Log) {
       ? undefined
       : createPolicyDocument({ path: document, projectId, database, emulatorHost, log });
   const source = file === undefined ? stored : createPolicyFile(file);
+  const known = groups ? createCloudIdentityGroups({ endpoint, log }) : undefined;
   const access = createAccess({
     asksWhoCalls: config.auth.mode !== "none",
     ...(source === undefined ? {} : { policy: createLivePolicy({ source, ttlMs, log }) }),
-    ...(groups ? { groups: createCloudIdentityGroups({ endpoint, log }) } : {}),
+    ...(known === undefined ? {} : { groups: known }),
   });
-  return { access, close: async () => stored?.close() };
+  return { access, groups: known, close: async () => stored?.close() };
 }

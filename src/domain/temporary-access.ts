@@ -51,6 +51,11 @@ export const grantingMs = 60_000;
 /** A request that nobody decided on for so long lapses. */
 export const requestMs = 7 * 24 * 3_600_000;
 
+/** Whether its time is over; false of what has none yet. */
+export function isOver({ expiresAt }: StoredAccess, atMs: number): boolean {
+  return expiresAt !== null && expiresAt <= atMs;
+}
+
 /** Whether it is a request that has waited too long. */
 export function isLapsed({ state, createdAt }: StoredAccess, atMs: number): boolean {
   return state === "requested" && createdAt + requestMs <= atMs;

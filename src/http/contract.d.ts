@@ -887,7 +887,7 @@ export interface paths {
         /**
          * Ask for a role for some time
          * @description The caller asks for a managed role, for itself (its own database user) or, with the policy's role `operator`, for
-         *     another user. A rule of the policy with `access` must bind the caller here, name the role's kind or none, and allow
+         *     another user; for an IAM group only where CLOUD_IDENTITY_GROUPS says who is in it. A rule of the policy with `access` must bind the caller here, name the role's kind or none, and allow
          *     the duration. Nothing is granted before somebody approves; a request that nobody decided on within 7 days lapses.
          *     `already_member` says that the user holds the role anyway: such a membership stays when the access ends.
          */
@@ -910,7 +910,7 @@ export interface paths {
         /**
          * Approve temporary access
          * @description Grants the membership, without ADMIN; the time begins now. Only an approver of a rule that covers the request may,
-         *     and never whoever asked for it or gets it. Of two who decide at once one is told `conflict`; so is an approval of
+         *     and never whoever asked for it or gets it, also as a member of the user or IAM group that gets it. Of two who decide at once one is told `conflict`; so is an approval of
          *     what is revoked, or runs out, while it waits for its turn on the instance: then nothing is granted.
          */
         readonly post: operations["approveAccess"];
@@ -996,7 +996,9 @@ export interface paths {
          * @description For Cloud Scheduler, every minute: so access ends though nobody else calls the service. Ends what is over in every
          *     instance, in several at once, lets requests lapse that nobody decided on within 7 days, and mends a grant whose
          *     process ended before it was recorded. An instance that does not answer is asked once a call, and keeps the others
-         *     from nothing. Reports each that the caller may see. What fails stays due. Repeating it is harmless.
+         *     from nothing. Reports each that the caller may see. What fails stays due. Repeating it is harmless. It ends access in
+         *     every region, whatever ALLOWED_REGIONS says, and grants nothing in those that are not allowed. A dry run tells of each
+         *     that is due what would become of it.
          */
         readonly post: operations["expireAccess"];
         readonly delete?: never;
@@ -1736,6 +1738,7 @@ export interface components {
             readonly duration_seconds: number;
             /** @description Why, for whoever approves and for the history. */
             readonly reason: string;
+            readonly dry_run?: components["schemas"]["DryRun"];
         };
         readonly AccessDecision: {
             readonly project_id: components["schemas"]["ProjectId"];
@@ -1744,9 +1747,11 @@ export interface components {
             readonly database_name: components["schemas"]["DatabaseName"];
             /** @description The access. */
             readonly access_id: string;
+            readonly dry_run?: components["schemas"]["DryRun"];
         };
-        /** @description Has no fields. */
-        readonly ExpireAccessRequest: Record<string, never>;
+        readonly ExpireAccessRequest: {
+            readonly dry_run?: components["schemas"]["DryRun"];
+        };
         readonly Access: {
             /** @description Its id. */
             readonly access_id: string;
@@ -1795,6 +1800,7 @@ export interface components {
             readonly changed: boolean;
             /** @description The user holds the role by a standing membership. */
             readonly already_member: boolean;
+            readonly plan?: components["schemas"]["Plan"];
             readonly access: components["schemas"]["Access"];
             readonly warnings: components["schemas"]["Warnings"];
         };
@@ -1803,6 +1809,7 @@ export interface components {
             readonly accesses: readonly components["schemas"]["Access"][];
         };
         readonly AccessExpired: components["schemas"]["Envelope"] & {
+            readonly plan?: components["schemas"]["Plan"];
             /** @description One for each that was due. */
             readonly results: readonly {
                 readonly access: components["schemas"]["Access"];

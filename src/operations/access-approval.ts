@@ -1,40 +1,52 @@
+import { type Plan, previewStatements } from "../domain/plan.ts";
 import type { Target } from "../domain/target.ts";
+import type { StoredAccess } from "../domain/temporary-access.ts";
 import { ServiceError } from "../errors.ts";
-import type { AccessResult } from "./access.ts";
-import { grantAccess, isGrantedBy, newGranter, undoneGrant } from "./access-grant.ts";
-import { accessesOf } from "./access-holders.ts";
-import { assertDecides, assertNotLapsed, decided, findAccess } from "./access-rules.ts";
+import { readIsMember } from "../postgres/role-catalog.ts";
+import type { Session } from "../postgres/session.ts";
+import { type AccessChoice, type AccessResult, unchanged } from "./access.ts";
+import { decideGrant, grantAccess, isGrantedBy, newGranter, undoneGrant } from "./access-grant.ts";
+import { accessesOf, readStanding } from "./access-holders.ts";
+import {
+  assertDecides,
+  assertNotAmong,
+  assertNotLapsed,
+  decided,
+  findAccess,
+  ownUser,
+} from "./access-rules.ts";
 import { forgetAccesses } from "./access-sweep.ts";
-import { planOnly } from "./apply.ts";
+import { type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
-import { findGroupRole } from "./memberships.ts";
+import { findPrincipal, parsePrincipalName } from "./principals.ts";
 import { readBeforeChange } from "./record.ts";
 
 /**
- * Grants what was asked for; its time begins now. `permission_error` for whoever asked or gets it, and for whom no rule
- * names as approver; `conflict` when it was decided already, or is ended before it is granted. A failed grant leaves the
- * request as it was.
+ * Grants what was asked for; its time begins now. `permission_error` for whoever asked or gets it, also as a member of
+ * the user or group that gets it, and for whom no rule names as approver; `conflict` when it was decided already, or is
+ * ended before it is granted. A failed grant leaves the request as it was.
  */
 export async function approveAccess(
   context: Context,
   call: Call,
   target: Target,
-  id: string,
+  { id, dryRun = false }: AccessChoice,
 ): Promise<AccessResult> {
   const { store, now } = accessesOf(context);
   const asked = await findAccess(context, target, id);
   await assertDecides(call, asked);
   if (asked.state !== "requested") {
-    if (asked.state === "active" && asked.decidedBy === call.actor)
-      return { access: asked, changed: false, alreadyMember: false };
+    if (asked.state === "active" && asked.decidedBy === call.actor) return unchanged(asked, dryRun);
     throw decided(asked);
   }
   assertNotLapsed(asked, now());
-  await readBeforeChange(context, target);
-  await planOnly(context, call, target, async (session) => {
-    await findGroupRole(session, asked.schema, asked.roleName);
-    return { statements: [], warnings: [], result: undefined };
-  });
+  if (!dryRun) await readBeforeChange(context, target);
+  const planned = await planApproval(context, call, asked);
+  if (dryRun) {
+    const { statements, warnings, standing } = planned;
+    const access = { ...asked, warnings };
+    return { access, changed: true, alreadyMember: standing, plan: previewStatements(statements) };
+  }
   const startsAt = now();
   // The intent comes first: if this process ends now, a sweep finds it and goes on.
   const granting = await store.change(id, ["requested"], {
@@ -54,6 +66,35 @@ export async function approveAccess(
     }
     throw error;
   }
+}
+
+interface Approvable {
+  readonly among: Parameters<typeof assertNotAmong>[3];
+  readonly standing: boolean;
+}
+
+/** What the grant would do now, and whether the caller may approve it for this user. */
+async function planApproval(
+  context: Context,
+  call: Call,
+  asked: StoredAccess,
+): Promise<Plan & { readonly standing: boolean }> {
+  const { store } = accessesOf(context);
+  const { username } = asked;
+  const name = parsePrincipalName(context, username);
+  const own = ownUser(call.actor);
+  const decide = decideGrant(context, asked);
+  const look = async (session: Session): Promise<Decision<Approvable>> => {
+    const { iamKind } = await findPrincipal(session, context, name);
+    const isMember = own !== undefined && (await readIsMember(session, own, username));
+    const standing = await readStanding(session, store, asked);
+    const among = { isMember, isGroup: iamKind === "iam_group" };
+    if (standing) return { statements: [], warnings: [], result: { among, standing } };
+    return { ...(await decide(session)), result: { among, standing } };
+  };
+  const { result, ...plan } = await planOnly(context, call, asked.target, look);
+  await assertNotAmong(context, call, asked, result.among);
+  return { ...plan, standing: result.standing };
 }
 
 /** Whether nothing of a failed grant can be in the database. */

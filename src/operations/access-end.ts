@@ -1,9 +1,10 @@
-import type { AccessState, StoredAccess } from "../domain/temporary-access.ts";
+import { emptyPlan, type Plan } from "../domain/plan.ts";
+import { type AccessState, isOver, type StoredAccess } from "../domain/temporary-access.ts";
 import { ServiceError } from "../errors.ts";
 import { readMemberships } from "../postgres/role-catalog.ts";
 import { membershipOptionsSince } from "../postgres/statements/memberships.ts";
 import { accessesOf, findOthers } from "./access-holders.ts";
-import { applyDecision, type Decide } from "./apply.ts";
+import { applyDecision, type Decide, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { planCreatorChange } from "./creator-coverage.ts";
 import { withInstanceLock } from "./instance-lock.ts";
@@ -19,11 +20,18 @@ import { decideSessions } from "./user-departure.ts";
  */
 export async function endAccess(context: Context, call: Call, access: StoredAccess): Promise<StoredAccess> {
   const { store, now } = accessesOf(context);
+  // Its end is not yet come where a grant is not mended.
+  const by = isOver(access, now()) ? {} : { endedBy: call.actor };
   // From here on no process grants it any more: whoever is about to looks within the instance's lock.
   const begun =
     access.state === "ending"
       ? access
-      : await store.change(access.id, ["granting", "active"], { state: "ending" }, isSameGrant(access));
+      : await store.change(
+          access.id,
+          ["granting", "active"],
+          { state: "ending", ...by },
+          isSameGrant(access),
+        );
   const ending = begun ?? (await store.read(access.id)) ?? access;
   if (ending.state !== "ending") return ending;
   const warnings: string[] = [];
@@ -32,6 +40,19 @@ export async function endAccess(context: Context, call: Call, access: StoredAcce
   const state: AccessState = ending.endedBy === null ? "expired" : "revoked";
   const fields = { state, endedAt: now(), endedBy: ending.endedBy ?? call.actor, warnings };
   return (await store.change(ending.id, ["ending"], fields)) ?? (await store.read(ending.id)) ?? ending;
+}
+
+/** What ending it would do now, its sessions included. */
+export async function planEnd(context: Context, call: Call, access: StoredAccess): Promise<Plan> {
+  if (access.grants !== true) return emptyPlan;
+  const { target, username } = access;
+  const { result: isLast, ...revocation } = await planOnly(context, call, target, decideEnd(context, access));
+  if (!isLast) return revocation;
+  const sessions = await planOnly(context, call, target, (session) => decideSessions(session, username));
+  return {
+    statements: [...revocation.statements, ...sessions.statements],
+    warnings: [...revocation.warnings, ...sessions.warnings],
+  };
 }
 
 /** It was not given back and approved anew meanwhile. */

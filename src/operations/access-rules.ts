@@ -6,6 +6,7 @@ import { isLapsed, requestMs, type StoredAccess } from "../domain/temporary-acce
 import { notFound, ServiceError } from "../errors.ts";
 import { accessesOf } from "./access-holders.ts";
 import type { AccessPolicy, AccessRule, Call, Context } from "./context.ts";
+import type { Groups } from "./groups.ts";
 
 export const sameTarget = (one: Target, other: Target): boolean => targetKey(one) === targetKey(other);
 
@@ -46,6 +47,33 @@ export function assertCovered(
 
 export function refused({ actor }: Call, what: string, reason: string, more = {}): ServiceError {
   return new ServiceError("permission_error", `${actor} ${what}`, { details: { reason, ...more } });
+}
+
+/** An IAM group gets access only where it can be said who is in it: its members must not approve for themselves. */
+export function groupsFor(context: Context, username: string): Groups {
+  const { groups } = accessesOf(context);
+  if (groups !== undefined) return groups;
+  const because = "it is an IAM group, and without CLOUD_IDENTITY_GROUPS nobody can say who is in it";
+  throw new ServiceError("conflict", `${JSON.stringify(username)} cannot get temporary access: ${because}.`, {
+    details: { username, because },
+  });
+}
+
+/**
+ * Refuses an approver who is the user in another guise: whose own database user is a member of it, or who is in the IAM
+ * group. `unavailable` when that cannot be said now.
+ */
+export async function assertNotAmong(
+  context: Context,
+  call: Call,
+  { username }: StoredAccess,
+  found: { readonly isGroup: boolean; readonly isMember: boolean },
+): Promise<void> {
+  const isAmong =
+    found.isMember ||
+    (found.isGroup && (await groupsFor(context, username).isMember(username, call.actor.toLowerCase())));
+  if (isAmong)
+    throw refused(call, `may not approve what ${username} gets: it is a member of it`, "self_approval");
 }
 
 export function decided({ id, state, decidedBy }: StoredAccess): ServiceError {

@@ -1,16 +1,19 @@
 import { randomUUID } from "node:crypto";
+import { previewStatements, type StatementPreview } from "../domain/plan.ts";
 import { connectionName, type Instance, instanceKey } from "../domain/target.ts";
 import {
   type AccessState,
   dueAt,
   heldStates,
   isLapsed,
+  isOver,
   type StoredAccess,
 } from "../domain/temporary-access.ts";
 import { type ErrorKind, ServiceError } from "../errors.ts";
-import { endAccess } from "./access-end.ts";
-import { grantAccess, isGrantedBy, newGranter } from "./access-grant.ts";
+import { endAccess, planEnd } from "./access-end.ts";
+import { decideGrant, grantAccess, isGrantedBy, newGranter } from "./access-grant.ts";
 import { accessesOf } from "./access-holders.ts";
+import { planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 
 export interface Swept {
@@ -18,6 +21,8 @@ export interface Swept {
   /** `mended`: a grant that was begun and not recorded is in force now. */
   readonly outcome: "expired" | "revoked" | "lapsed" | "mended" | "failed";
   readonly problem?: string;
+  /** Of a dry run: the access is as it is, and `outcome` what would become of it. */
+  readonly plan?: readonly StatementPreview[];
 }
 
 /** What this process knows of an instance: no question to Firestore while it is recent and nothing is due. */
@@ -68,11 +73,27 @@ export async function sweepAccesses(context: Context, call: Call): Promise<reado
   // What another process ended is not overdue here any more.
   if (due.length < mostDue)
     for (const id of overdue.keys()) if (!due.some((one) => one.id === id)) overdue.delete(id);
-  const queues = [...Map.groupBy(due, (one) => instanceKey(one.target)).values()];
+  return byInstance(context, call, due, settleOne);
+}
+
+/** What a sweep would do now. Changes nothing. */
+export async function planSweep(context: Context, call: Call): Promise<readonly Swept[]> {
+  return byInstance(context, call, await readDue(context), planOne);
+}
+
+type SettleOne = (context: Context, call: Call, access: StoredAccess) => Promise<Swept | undefined>;
+
+async function byInstance(
+  context: Context,
+  call: Call,
+  due: readonly StoredAccess[],
+  one: SettleOne,
+): Promise<Swept[]> {
+  const queues = [...Map.groupBy(due, ({ target }) => instanceKey(target)).values()];
   const swept: Swept[] = [];
   const worker = async (): Promise<void> => {
     for (let next = queues.shift(); next !== undefined; next = queues.shift())
-      swept.push(...(await settle(context, call, next)));
+      swept.push(...(await settle(context, call, next, one)));
   };
   await Promise.all(queues.slice(0, instancesAtOnce).map(worker));
   return swept;
@@ -116,7 +137,7 @@ async function sweepInstance(context: Context, call: Call, instance: Instance): 
     const held = (await store.open(instance)).filter((one) => heldStates.includes(one.state));
     const due = held.filter((one) => (dueAt(one) ?? Number.POSITIVE_INFINITY) <= at);
     const later = held.filter((one) => !due.includes(one)).map((one) => dueAt(one) ?? 0);
-    const swept = await settle(context, sweepCall(call.log), due);
+    const swept = await settle(context, sweepCall(call.log), due, settleOne);
     // What failed is tried again when what is known is old, not by each read.
     const mended = swept
       .filter(({ outcome }) => outcome === "mended")
@@ -129,7 +150,12 @@ async function sweepInstance(context: Context, call: Call, instance: Instance): 
 }
 
 /** Of one instance, one after the other. */
-async function settle(context: Context, call: Call, due: readonly StoredAccess[]): Promise<Swept[]> {
+async function settle(
+  context: Context,
+  call: Call,
+  due: readonly StoredAccess[],
+  settleOne: SettleOne,
+): Promise<Swept[]> {
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(instanceMs)]);
   const swept: Swept[] = [];
   let unanswered: string | undefined;
@@ -162,9 +188,8 @@ function failed(context: Context, access: StoredAccess, problem: string): Swept 
 
 /** Undefined when another process did it, or does. */
 async function settleOne(context: Context, call: Call, access: StoredAccess): Promise<Swept | undefined> {
-  const { now } = accessesOf(context);
   forgetAccesses(context, access.target);
-  const isGrant = access.state === "granting" && (access.expiresAt ?? 0) > now();
+  const isGrant = isToBeMended(context, access);
   const after =
     access.state === "requested"
       ? await lapse(context, call, access)
@@ -176,6 +201,23 @@ async function settleOne(context: Context, call: Call, access: StoredAccess): Pr
   if (after === undefined || (after.state === "active" && !isGrant)) return undefined;
   const outcome = outcomes[after.state];
   return outcome === undefined ? undefined : { access: after, outcome };
+}
+
+/** Where nothing may be granted any more, a grant that was begun is ended too. */
+function isToBeMended(context: Context, access: StoredAccess): boolean {
+  const { now, mayGrantIn = () => true } = accessesOf(context);
+  return access.state === "granting" && !isOver(access, now()) && mayGrantIn(access.target.region);
+}
+
+async function planOne(context: Context, call: Call, access: StoredAccess): Promise<Swept | undefined> {
+  if (access.state === "requested") return { access, outcome: "lapsed", plan: [] };
+  const isGrant = isToBeMended(context, access);
+  const { statements } = isGrant
+    ? await planOnly(context, call, access.target, decideGrant(context, access))
+    : await planEnd(context, call, access);
+  const isExpiry = access.endedBy === null && isOver(access, accessesOf(context).now());
+  const outcome = isGrant ? "mended" : isExpiry ? "expired" : "revoked";
+  return { access, outcome, plan: previewStatements(statements) };
 }
 
 const outcomes: Partial<Record<AccessState, Swept["outcome"]>> = {

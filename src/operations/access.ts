@@ -1,23 +1,25 @@
 import { randomUUID } from "node:crypto";
 import { parseRoleMark } from "../domain/managed-role.ts";
 import { parseIdentifier } from "../domain/names.ts";
+import { previewStatements, type StatementPreview } from "../domain/plan.ts";
 import type { Target } from "../domain/target.ts";
 import { type AccessState, isLapsed, type StoredAccess } from "../domain/temporary-access.ts";
 import { ServiceError } from "../errors.ts";
-import { endAccess } from "./access-end.ts";
+import { endAccess, planEnd } from "./access-end.ts";
 import { accessesOf, readStanding } from "./access-holders.ts";
 import {
   assertCovered,
   assertDecides,
   decided,
   findAccess,
+  groupsFor,
   kindOf,
   ownUser,
   policyOf,
   refused,
   sameTarget,
 } from "./access-rules.ts";
-import { forgetAccesses, type Swept, sweepAccesses } from "./access-sweep.ts";
+import { forgetAccesses, planSweep, type Swept, sweepAccesses } from "./access-sweep.ts";
 import { planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { findGroupRole } from "./memberships.ts";
@@ -33,6 +35,13 @@ export interface AccessRequest {
   readonly username?: string;
   readonly durationMs: number;
   readonly reason: string;
+  readonly dryRun?: boolean;
+}
+
+/** What is to be decided on, revoked or approved. */
+export interface AccessChoice {
+  readonly id: string;
+  readonly dryRun?: boolean;
 }
 
 export interface AccessResult {
@@ -40,6 +49,8 @@ export interface AccessResult {
   readonly changed: boolean;
   /** Of a request: the user holds the role already, and keeps it. */
   readonly alreadyMember: boolean;
+  /** Of a dry run: the access is as it was, or would be stored. */
+  readonly plan?: readonly StatementPreview[];
 }
 
 /**
@@ -82,7 +93,8 @@ export async function requestAccess(
         details: { role_name: roleName, because },
       });
     }
-    await findPrincipal(session, context, name);
+    const { iamKind } = await findPrincipal(session, context, name);
+    if (iamKind === "iam_group") groupsFor(context, name.normalized);
     return { statements: [], warnings: [], result: await readStanding(session, store, access) };
   }).then(({ result }) => result);
   const waiting = (await store.open(target)).find(
@@ -95,7 +107,9 @@ export async function requestAccess(
       one.durationMs === access.durationMs &&
       sameTarget(one.target, target),
   );
-  if (waiting !== undefined) return { access: waiting, changed: false, alreadyMember };
+  const plan = input.dryRun === true ? { plan: [] } : {};
+  if (waiting !== undefined) return { access: waiting, changed: false, alreadyMember, ...plan };
+  if (input.dryRun === true) return { access, changed: true, alreadyMember, ...plan };
   await store.create(access);
   await note(context, call, access, `ask for ${roleName} for ${describe(access)}`);
   return { access, changed: true, alreadyMember };
@@ -106,14 +120,18 @@ export async function denyAccess(
   context: Context,
   call: Call,
   target: Target,
-  id: string,
+  { id, dryRun = false }: AccessChoice,
 ): Promise<AccessResult> {
   const { store, now } = accessesOf(context);
   const asked = await findAccess(context, target, id);
   const state: AccessState = asked.requester.name === call.actor ? "withdrawn" : "denied";
   if (state === "denied") await assertDecides(call, asked);
-  if (asked.state === state) return unchanged(asked);
+  if (asked.state === state) return unchanged(asked, dryRun);
   const fields = { state, decidedBy: call.actor, endedBy: call.actor, endedAt: now() };
+  if (dryRun) {
+    if (asked.state !== "requested") throw decided(asked);
+    return { access: asked, changed: true, alreadyMember: false, plan: [] };
+  }
   const access = await store.change(id, ["requested"], fields);
   if (access === undefined) throw decided(await findAccess(context, target, id));
   await note(context, call, access, `${state === "denied" ? "deny" : "withdraw"} ${describe(access)}`);
@@ -125,15 +143,20 @@ export async function revokeAccess(
   context: Context,
   call: Call,
   target: Target,
-  id: string,
+  { id, dryRun = false }: AccessChoice,
 ): Promise<AccessResult> {
   const { store } = accessesOf(context);
   const policy = policyOf(call);
   const found = await findAccess(context, target, id);
   const isOwn = found.requester.name === call.actor || found.username === ownUser(call.actor);
   if (!isOwn && !(await policy.isOperator(target))) await assertDecides(call, found);
-  if (found.endedAt !== null) return unchanged(found);
+  if (found.endedAt !== null) return unchanged(found, dryRun);
   if (found.state === "requested") throw decided(found);
+  if (dryRun) {
+    const { statements, warnings } = await planEnd(context, call, found);
+    const access = { ...found, warnings };
+    return { access, changed: true, alreadyMember: false, plan: previewStatements(statements) };
+  }
   const ending = await store.change(id, ["granting", "active"], { state: "ending", endedBy: call.actor });
   forgetAccesses(context, target);
   const access = await endAccess(context, call, ending ?? (await findAccess(context, target, id)));
@@ -152,9 +175,13 @@ export async function listAccesses(
   return all.filter((one) => sameTarget(one.target, target));
 }
 
-/** Ends what is over, everywhere; reports what the caller may see. */
-export async function expireAccesses(context: Context, call: Call): Promise<readonly Swept[]> {
-  const swept = await sweepAccesses(context, call);
+/** Ends what is over, everywhere; reports what the caller may see. A dry run tells what is due, and plans what that takes. */
+export async function expireAccesses(
+  context: Context,
+  call: Call,
+  { dryRun = false }: { readonly dryRun?: boolean } = {},
+): Promise<readonly Swept[]> {
+  const swept = await (dryRun ? planSweep(context, call) : sweepAccesses(context, call));
   const seen = await Promise.all(swept.map(({ access }) => call.permits?.(access.target) ?? true));
   return swept.filter((_, at) => seen[at]);
 }
@@ -191,7 +218,11 @@ export async function readTemporaryMemberships(
 
 const temporaryKey = (role: string, member: string): string => JSON.stringify([role, member]);
 
-const unchanged = (access: StoredAccess): AccessResult => ({ access, changed: false, alreadyMember: false });
+/** What there was to decide was decided so before. */
+export const unchanged = (access: StoredAccess, dryRun: boolean): AccessResult => ({
+  ...{ access, changed: false, alreadyMember: false },
+  ...(dryRun ? { plan: [] } : {}),
+});
 
 const describe = ({ id, username, durationMs, reason }: StoredAccess): string =>
   `${durationMs / 1000} s to ${username} (access ${id}): ${reason}`;

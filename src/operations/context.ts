@@ -4,6 +4,7 @@ import type { Log } from "../log.ts";
 import type { Pools } from "../postgres/session.ts";
 import type { AccessStore } from "./access-store.ts";
 import type { CloudServices } from "./cloud-services.ts";
+import type { Groups } from "./groups.ts";
 import type { Registry } from "./registry.ts";
 import type { SharedReads } from "./shared-reads.ts";
 import type { TemplateStore } from "./template-store.ts";
@@ -12,6 +13,10 @@ import type { TemplateStore } from "./template-store.ts";
 export interface Accesses {
   readonly store: AccessStore;
   readonly now: () => number;
+  /** Who is in an IAM group; absent: that is not known, so that no group gets access. */
+  readonly groups?: Groups;
+  /** Whether anything may be granted in a region; absent: in every one. */
+  readonly mayGrantIn?: (region: string) => boolean;
 }
 
 /** A rule of the policy on temporary access. */

@@ -77,3 +77,13 @@ export async function readMemberships(
   );
   return rows;
 }
+
+/** Whether a role is a member of another, directly or through others; false when there is no such role. */
+export async function readIsMember(session: Session, member: string, role: string): Promise<boolean> {
+  const { rows } = await session.query(
+    `SELECT FROM pg_roles m, pg_roles r
+      WHERE m.rolname::text = $1::text AND r.rolname::text = $2::text AND pg_has_role(m.oid, r.oid, 'MEMBER')`,
+    [member, role],
+  );
+  return rows.length > 0;
+}

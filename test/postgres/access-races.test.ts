@@ -67,7 +67,7 @@ describe("temporary access, when others are at it too", { timeout: 120_000 }, ()
     let approval: Promise<unknown> = Promise.resolve();
     let after: Promise<unknown> = Promise.resolve();
     await withInstanceLock(context, fleet.call(), target, async () => {
-      approval = approveAccess(other, by("approver1"), target, id);
+      approval = approveAccess(other, by("approver1"), target, { id });
       approval.catch(() => {});
       await until(waits, { what: "the approval waits for the lock" });
       after = Promise.resolve(meanwhile());
@@ -88,7 +88,7 @@ describe("temporary access, when others are at it too", { timeout: 120_000 }, ()
 
   it("is not granted by an approval that a revocation overtakes", async () => {
     const { id } = await ask("dave");
-    const outcome = await whileApprovalWaits(id, () => revokeAccess(context, by("dave"), target, id));
+    const outcome = await whileApprovalWaits(id, () => revokeAccess(context, by("dave"), target, { id }));
     assertRefused(outcome);
     assert.equal(await stateOf(id), "revoked");
     assert.equal(await isMember("dave"), false);
@@ -105,7 +105,7 @@ describe("temporary access, when others are at it too", { timeout: 120_000 }, ()
     assertRefused(outcome);
     assert.equal(await isMember("erin"), false);
     assert.equal(await stateOf(id), "requested");
-    await approveAccess(context, by("approver1"), target, id);
+    await approveAccess(context, by("approver1"), target, { id });
     assert.equal(await isMember("erin"), true);
   });
 
@@ -118,14 +118,14 @@ describe("temporary access, when others are at it too", { timeout: 120_000 }, ()
       async change(...args) {
         if (args[2].state === "active") {
           assert.equal(await isMember("frank"), true);
-          revoking.push(revokeAccess(context, by("frank"), target, id));
+          revoking.push(revokeAccess(context, by("frank"), target, { id }));
           await until(async () => (await stateOf(id)) === "ending");
         }
         return change(...args);
       },
     };
     const process = { ...other, accesses: { store: slow, now: () => now } };
-    assertRefused((await Promise.allSettled([approveAccess(process, by("approver1"), target, id)]))[0]);
+    assertRefused((await Promise.allSettled([approveAccess(process, by("approver1"), target, { id })]))[0]);
     assert.equal(await isMember("frank"), false);
     await Promise.all(revoking);
     assert.equal(await stateOf(id), "revoked");
@@ -141,7 +141,7 @@ describe("temporary access, when others are at it too", { timeout: 120_000 }, ()
       },
     };
     const process = { ...other, accesses: { store: failing, now: () => now } };
-    await assert.rejects(approveAccess(process, by("approver1"), target, id), /could not be recorded/);
+    await assert.rejects(approveAccess(process, by("approver1"), target, { id }), /could not be recorded/);
     assert.equal(await stateOf(id), "granting");
     now += 2 * minute;
     const swept = await sweepAccesses(context, fleet.call());
@@ -167,7 +167,7 @@ describe("temporary access, when others are at it too", { timeout: 120_000 }, ()
         throw new ServiceError("unavailable", "The registry is not to be had.");
       },
     };
-    const approval = approveAccess({ ...other, registry }, by("approver1"), target, id).catch(fail);
+    const approval = approveAccess({ ...other, registry }, by("approver1"), target, { id }).catch(fail);
     await until(async () => (await stateOf(id)) === "granting");
     now += 2 * minute;
     const sweeping: typeof store = {

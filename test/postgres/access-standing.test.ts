@@ -49,7 +49,7 @@ describe("a membership that is asked for as a standing one while an access holds
     await fleet.sql(target, `CREATE ROLE "${user}" LOGIN`);
     const wish = { schema: "app", role: "reader", durationMs: hour, reason: "a slow report" };
     const { access } = await requestAccess(context, accessCaller(fleet.call(), user), target, wish);
-    await approveAccess(context, accessCaller(fleet.call(), "approver1"), target, access.id);
+    await approveAccess(context, accessCaller(fleet.call(), "approver1"), target, { id: access.id });
     return access.id;
   }
   async function end(): Promise<void> {

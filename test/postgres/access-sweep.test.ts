@@ -56,7 +56,7 @@ describe("the sweep of temporary access", { timeout: 120_000 }, () => {
 
   it("ends what is over though hundreds that were due before are on instances that are not there", async () => {
     const { access } = await requestAccess(context, by("dave"), target, wish);
-    const active = (await approveAccess(context, by("approver1"), target, access.id)).access;
+    const active = (await approveAccess(context, by("approver1"), target, { id: access.id })).access;
     for (let at = 0; at < 450; at += 1) {
       const gone: StoredAccess = {
         ...active,
@@ -89,7 +89,7 @@ describe("the sweep of temporary access", { timeout: 120_000 }, () => {
     assert.equal((await requestAccess(context, by("erin"), target, wish)).changed, false);
     now += 1;
     await assert.rejects(
-      approveAccess(context, by("approver1"), target, access.id),
+      approveAccess(context, by("approver1"), target, { id: access.id }),
       /cannot be approved any more/,
     );
     assert.equal(await isMember("erin"), false);
@@ -100,7 +100,7 @@ describe("the sweep of temporary access", { timeout: 120_000 }, () => {
       swept.map((one) => [one.access.id, one.outcome, one.access.state]),
       [[access.id, "lapsed", "lapsed"]],
     );
-    await approveAccess(context, by("approver1"), target, anew.access.id);
+    await approveAccess(context, by("approver1"), target, { id: anew.access.id });
     assert.equal(await isMember("erin"), true);
   });
 });

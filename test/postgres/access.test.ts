@@ -79,11 +79,17 @@ for (const mode of ["permissive", "strict"] as const) {
           const asked = await requestAccess(context, by(user), target, ask);
           assert.equal((await requestAccess(context, by(user), target, ask)).changed, false);
           assert.equal(await members(target, user), 0);
-          await assert.rejects(approveAccess(context, by(user), target, asked.access.id), /asked for/);
-          await assert.rejects(approveAccess(context, by("other"), target, asked.access.id), /no rule/);
+          await assert.rejects(
+            approveAccess(context, by(user), target, { id: asked.access.id }),
+            /asked for/,
+          );
+          await assert.rejects(
+            approveAccess(context, by("other"), target, { id: asked.access.id }),
+            /no rule/,
+          );
           const race = await Promise.allSettled(
             ["approver1", "approver2"].map((name) =>
-              approveAccess({ ...fleet.context, accesses }, by(name), target, asked.access.id),
+              approveAccess({ ...fleet.context, accesses }, by(name), target, { id: asked.access.id }),
             ),
           );
           assert.deepEqual(race.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
@@ -91,7 +97,7 @@ for (const mode of ["permissive", "strict"] as const) {
         }
         // A second, overlapping one: the membership ends with the last.
         const second = await requestAccess(context, by("dave"), target, { ...ask, durationMs: 2 * hour });
-        await approveAccess(context, by("approver1"), target, second.access.id);
+        await approveAccess(context, by("approver1"), target, { id: second.access.id });
 
         await sweepBeforeRead(context, fleet.call(), target);
         const calls = store.calls;
@@ -119,7 +125,7 @@ for (const mode of ["permissive", "strict"] as const) {
         await fleet.sql(target, "GRANT access_app_reader TO erin");
         const asked = await requestAccess(context, by("erin"), target, ask);
         assert.equal(asked.alreadyMember, true);
-        await approveAccess(context, by("approver1"), target, asked.access.id);
+        await approveAccess(context, by("approver1"), target, { id: asked.access.id });
         now += hour + 1;
         await sweepAccesses(context, fleet.call());
         assert.equal(await members(target, "erin"), 1);
@@ -143,10 +149,10 @@ for (const mode of ["permissive", "strict"] as const) {
           ["mended"],
         );
         assert.equal(await members(target, "dave"), 1);
-        const ended = await revokeAccess(context, by("dave"), target, id);
+        const ended = await revokeAccess(context, by("dave"), target, { id });
         assert.equal(ended.access.state, "revoked");
         assert.equal(await members(target, "dave"), 0);
-        assert.equal((await revokeAccess(context, by("dave"), target, id)).changed, false);
+        assert.equal((await revokeAccess(context, by("dave"), target, { id })).changed, false);
       });
     }
   });

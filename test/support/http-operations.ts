@@ -4,6 +4,7 @@ import type { HistoryRecord } from "../../src/domain/history.ts";
 import type { StatementPreview } from "../../src/domain/plan.ts";
 import type { StoredAccess } from "../../src/domain/temporary-access.ts";
 import type { Operations } from "../../src/http/operations.ts";
+import type { AccessResult } from "../../src/operations/access.ts";
 import type { BulkInput, BulkResult } from "../../src/operations/bulk-memberships.ts";
 import type { StatePlanResult } from "../../src/operations/desired-state.ts";
 import type { ExplainedPath } from "../../src/operations/explain.ts";
@@ -190,6 +191,11 @@ const someUserPlan = {
   ],
 };
 
+function someAccessResult({ dryRun: planned = false }: { readonly dryRun?: boolean }): AccessResult {
+  const access = { access: someAccess, changed: true, alreadyMember: false };
+  return planned ? { ...access, plan: somePlan } : access;
+}
+
 function userChange(input: { readonly username: string; readonly dryRun?: boolean }) {
   return {
     normalizedUsername: input.username.toLowerCase(),
@@ -337,12 +343,14 @@ export const pretendedOperations: Operations = {
     secretId: "orders-db-pgpassword",
     passwordSince: new Date("2026-11-21T09:30:00.000Z"),
   }),
-  requestAccess: async () => ({ access: someAccess, changed: true, alreadyMember: false }),
-  approveAccess: async () => ({ access: someAccess, changed: true, alreadyMember: false }),
-  denyAccess: async () => ({ access: someAccess, changed: true, alreadyMember: false }),
-  revokeAccess: async () => ({ access: someAccess, changed: true, alreadyMember: false }),
+  requestAccess: async (_context, _call, _target, input) => someAccessResult(input),
+  approveAccess: async (_context, _call, _target, input) => someAccessResult(input),
+  denyAccess: async (_context, _call, _target, input) => someAccessResult(input),
+  revokeAccess: async (_context, _call, _target, input) => someAccessResult(input),
   listAccesses: async () => [someAccess],
-  expireAccesses: async () => [{ access: someAccess, outcome: "expired" }],
+  expireAccesses: async (_context, _call, input = {}) => [
+    { access: someAccess, outcome: "expired", ...(input.dryRun === true ? { plan: somePlan } : {}) },
+  ],
   readOperation: async () => someOperation,
   listAccounts: async () => [
     {

@@ -1,8 +1,8 @@
 import { dueAt, type StoredAccess } from "../../domain/temporary-access.ts";
-import type { AccessResult } from "../../operations/access.ts";
+import type { AccessChoice, AccessResult } from "../../operations/access.ts";
 import { toIso } from "../../operations/access-grant.ts";
-import { counted } from "../plan-answer.ts";
-import type { Handlers } from "../typed.ts";
+import { counted, planFields } from "../plan-answer.ts";
+import type { Handlers, Input } from "../typed.ts";
 import type { HandlerContext } from "./handler-context.ts";
 
 type AccessHandlers = Pick<
@@ -11,12 +11,13 @@ type AccessHandlers = Pick<
 >;
 
 export function accessHandlers({ context, operations, now }: HandlerContext): AccessHandlers {
-  const answer = ({ access, changed, alreadyMember }: AccessResult) => ({
-    message: `The access of ${access.username} to ${access.roleName} is ${access.state}`,
+  const answer = ({ access, changed, alreadyMember, plan }: AccessResult) => ({
+    message: `${plan === undefined ? "The" : "Nothing was done: the"} access of ${access.username} to ${access.roleName} is ${access.state}`,
     changed,
     already_member: alreadyMember,
     access: accessFields(access, now()),
     warnings: [...access.warnings],
+    ...planFields(plan),
   });
   return {
     async requestAccess(input, call) {
@@ -28,15 +29,16 @@ export function accessHandlers({ context, operations, now }: HandlerContext): Ac
           ...(username === undefined ? {} : { username }),
           durationMs: input.duration_seconds * 1000,
           reason: input.reason,
+          dryRun: input.dry_run ?? false,
         }),
       );
     },
-    approveAccess: async ({ access_id: id }, call) =>
-      answer(await operations.approveAccess(context, call, call.target, id)),
-    denyAccess: async ({ access_id: id }, call) =>
-      answer(await operations.denyAccess(context, call, call.target, id)),
-    revokeAccess: async ({ access_id: id }, call) =>
-      answer(await operations.revokeAccess(context, call, call.target, id)),
+    approveAccess: async (input, call) =>
+      answer(await operations.approveAccess(context, call, call.target, parseChoice(input))),
+    denyAccess: async (input, call) =>
+      answer(await operations.denyAccess(context, call, call.target, parseChoice(input))),
+    revokeAccess: async (input, call) =>
+      answer(await operations.revokeAccess(context, call, call.target, parseChoice(input))),
     async listAccess(_input, call) {
       const accesses = await operations.listAccesses(context, call, call.target);
       return {
@@ -44,11 +46,12 @@ export function accessHandlers({ context, operations, now }: HandlerContext): Ac
         accesses: accesses.map((access) => accessFields(access, now())),
       };
     },
-    async expireAccess(_input, call) {
-      const swept = await operations.expireAccesses(context, call);
+    async expireAccess({ dry_run: dryRun = false }, call) {
+      const swept = await operations.expireAccesses(context, call, { dryRun });
       const failed = swept.filter(({ outcome }) => outcome === "failed").length;
       return {
-        message: `Looked after ${counted(swept.length, "due entry").replace("entrys", "entries")}, ${failed} failed`,
+        message: `${dryRun ? "Would look" : "Looked"} after ${counted(swept.length, "due entry").replace("entrys", "entries")}, ${failed} failed`,
+        ...planFields(dryRun ? swept.flatMap(({ plan = [] }) => plan) : undefined),
         results: swept.map(({ access, outcome, problem }) => ({
           access: accessFields(access, now()),
           outcome,
@@ -57,6 +60,10 @@ export function accessHandlers({ context, operations, now }: HandlerContext): Ac
       };
     },
   };
+}
+
+function parseChoice({ access_id: id, dry_run: dryRun = false }: Input<"approveAccess">): AccessChoice {
+  return { id, dryRun };
 }
 
 function accessFields(access: StoredAccess, now: number) {
