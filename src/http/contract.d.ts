@@ -394,6 +394,11 @@ export interface paths {
          *     it runs exactly the plan of that id: when the database or the state has changed since, nothing is done and the
          *     answer is a conflict whose details name the statements `added` and `removed`. The answer says what became of each
          *     statement; so do the details of a failure, after which everything is as it was (`rolled_back`).
+         *
+         *     What is given and taken is held against the policy as if it were assigned and revoked one by one: roles that this
+         *     service did not make take the permission on the whole instance, a caller with `role_kinds` gives those kinds and no
+         *     rights beside them, and templates name no guarded predefined role that `native_roles` does not. Members of another
+         *     database's roles are left as they are.
          */
         readonly post: operations["applyRoles"];
         readonly delete?: never;

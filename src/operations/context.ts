@@ -87,7 +87,10 @@ export interface Call {
   /** The operationId. */
   readonly operation: string;
   readonly actor: string;
-  /** Predefined roles that are refused in templates but for callers whose policy names them; none when missing. */
+  /**
+   * The guarded predefined roles that the caller's policy names: no others are given. Undefined: the policy is not asked,
+   * and new templates name none.
+   */
   readonly allowedNativeRoles?: readonly string[];
   readonly requestId: string;
   readonly log: Log;

@@ -25,6 +25,7 @@ import { withInstanceLock } from "./instance-lock.ts";
 import type { Declared } from "./managed-state.ts";
 import { readBeforeChange, recordChange, recordedOf, recordFailure, type Subject } from "./record.ts";
 import type { RegistryStatus, RoleRecord } from "./registry.ts";
+import { assertMayUseTemplate } from "./role-permission.ts";
 import { decideState, type PlannedState, type PlanSummary, type StateWish } from "./state-plan.ts";
 import type { StateMode } from "./state-scope.ts";
 import { findTemplate, resolveTemplate } from "./template-lookup.ts";
@@ -56,7 +57,10 @@ export interface ApplyStateResult extends StatePlanResult {
   readonly outcomes?: readonly RecordedStatement[];
 }
 
-/** Plans are made one at a time on an instance: planning tries roles and memberships out, and rolls them back. */
+/**
+ * Plans are made one at a time on an instance: planning tries roles and memberships out, and rolls them back. What the
+ * caller may give is not asked: nothing is given, and somebody else may apply it.
+ */
 export async function planState(
   context: Context,
   call: Call,
@@ -77,7 +81,8 @@ export async function planState(
 
 /**
  * Brings a database to a desired state, in one transaction. With `planId` exactly that plan is run: `conflict` with the
- * difference when the present one is another. `conflict` also for what the admin may not do; nothing is touched then.
+ * difference when the present one is another. `conflict` also for what the admin may not do, `permission_error` for what the caller may
+ * not give or take; nothing is touched then.
  */
 export async function applyState(
   context: Context,
@@ -91,8 +96,10 @@ export async function applyState(
   const before = await (input.dryRun ? context.registry.read(target) : readBeforeChange(context, target));
   const wish = {
     ...(await wishOf(context, input, before)),
+    giver: call,
     ...(input.from === undefined ? {} : { from: input.from }),
   };
+  for (const template of wish.templates) assertMayUseTemplate(call, template);
   const decide = withPlanId(context, call, target, input, decideWish(context, target, wish));
   if (input.dryRun) {
     const decision = await withInstanceLock(context, call, target, () =>

@@ -4,7 +4,13 @@ import { emptyPlan, type Statement, type StatementPreview } from "../domain/plan
 import type { Target } from "../domain/target.ts";
 import { notFound, ServiceError } from "../errors.ts";
 import { planTaking, readAuthority, readGrantable } from "../postgres/authority.ts";
-import { type Membership, type RoleRow, readMemberships, readRoles } from "../postgres/role-catalog.ts";
+import {
+  type Membership,
+  type RoleRow,
+  readMemberships,
+  readRoles,
+  readRolesAbove,
+} from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { letGrant } from "../postgres/statements/administrator.ts";
 import {
@@ -18,13 +24,9 @@ import { planOf, runChange } from "./change.ts";
 import type { Call, Context } from "./context.ts";
 import { planCreatorChange } from "./creator-coverage.ts";
 import { findPrincipal, type Principal, parsePrincipalName } from "./principals.ts";
-import {
-  assertAllowedEverywhere,
-  assertAllowedKind,
-  describePlace,
-  fullRoleName,
-  unsafeAttributes,
-} from "./role-names.ts";
+import { describePlace, fullRoleName, unsafeAttributes } from "./role-names.ts";
+import { assertAllowedKind, assertMayGive, type RoleGiver } from "./role-permission.ts";
+import { findReach } from "./role-reach.ts";
 import { findSchema } from "./schema-lookup.ts";
 import { createTemplateBook, type TemplateBook } from "./template-lookup.ts";
 
@@ -97,8 +99,9 @@ async function changeMembership(
   const verb = plans === planAssignment ? "assign" : "revoke";
   const decide: Decide<undefined> = async (session) => {
     await findSchema(session, schema);
-    const role = await findGroupRole(session, schema, roleName);
-    await assertAllowedEverywhere(call, target, role);
+    const find = verb === "assign" ? findGroupRole : findRevocableRole;
+    const role = await find(session, schema, roleName, call);
+    await assertMayGive(call, target, role);
     const user = await findPrincipal(session, context, username);
     const decision = await plans(session, role, user, book);
     const standing = verb === "assign" ? [{ role: roleName, member: user.name }] : [];
@@ -116,34 +119,52 @@ async function changeMembership(
   };
 }
 
-/** A role that may be granted: a group role of this schema, or one that no schema owns. */
-export async function findGroupRole(session: Session, schema: string, name: string): Promise<RoleRow> {
-  const row = (await readRoles(session, [name])).get(name);
+/**
+ * A role that may be granted: a group role of this schema, or one that no schema owns, that leads to nothing which no
+ * grant gives. With a `giver`, what its template gives it is held against the policy (`permission_error`).
+ */
+export async function findGroupRole(
+  session: Session,
+  schema: string,
+  name: string,
+  giver?: RoleGiver,
+): Promise<RoleRow> {
+  const above = await readRolesAbove(session, [name]);
+  const row = plainRole(session, schema, name, above.get(name));
+  const reach = findReach(above, name, session.target.database, giver);
+  if (reach !== undefined) throw refusedRole(name, `${reach}: only plain group roles are assigned`);
+  return row;
+}
+
+/** What a role has come to lead to is no reason to leave it to its members. */
+async function findRevocableRole(session: Session, schema: string, name: string): Promise<RoleRow> {
+  return plainRole(session, schema, name, (await readRoles(session, [name])).get(name));
+}
+
+function refusedRole(name: string, because: string): ServiceError {
+  return new ServiceError("conflict", `Role ${JSON.stringify(name)} ${because}.`, {
+    details: { role_name: name, because, administrator_sql: [] },
+  });
+}
+
+function plainRole(session: Session, schema: string, name: string, row: RoleRow | undefined): RoleRow {
   if (row === undefined) {
     throw notFound(
       "role",
       `There is no role ${JSON.stringify(name)}; roles/initialize creates the standard ones.`,
-      {
-        role_name: name,
-      },
+      { role_name: name },
     );
   }
-  const refuse = (because: string): never => {
-    throw new ServiceError("conflict", `Role ${JSON.stringify(name)} ${because}.`, {
-      details: { role_name: name, because, administrator_sql: [] },
-    });
-  };
   const unsafe = unsafeAttributes(row);
   if (unsafe.length > 0)
-    refuse(`has the attribute ${unsafe.join(", ")}: only plain group roles are assigned`);
-  if (row.memberOf.some((group) => group.startsWith("cloudsql"))) {
-    refuse("belongs to Cloud SQL: only plain group roles are assigned");
-  }
+    throw refusedRole(name, `has the attribute ${unsafe.join(", ")}: only plain group roles are assigned`);
+  if (row.memberOf.some((group) => group.startsWith("cloudsql")))
+    throw refusedRole(name, "belongs to Cloud SQL: only plain group roles are assigned");
   const mark = parseRoleMark(row.comment);
   if (mark === undefined) return row;
   const elsewhere =
     mark.database !== session.target.database || (mark.schema !== null && mark.schema !== schema);
-  if (elsewhere) refuse(`belongs to ${describePlace(mark)}`);
+  if (elsewhere) throw refusedRole(name, `belongs to ${describePlace(mark)}`);
   return row;
 }
 

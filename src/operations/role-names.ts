@@ -11,7 +11,6 @@ import type { Target } from "../domain/target.ts";
 import { invalidField, ServiceError } from "../errors.ts";
 import type { RoleRow } from "../postgres/role-catalog.ts";
 import { endAttributes } from "../postgres/statements/administrator.ts";
-import type { Call } from "./context.ts";
 
 /** The full name of a role that was given as such or by its kind. */
 export function fullRoleName(target: Target, schema: string, role: string): string {
@@ -26,46 +25,6 @@ export function fullRoleName(target: Target, schema: string, role: string): stri
     );
   }
   return name;
-}
-
-/**
- * Refuses a role of a kind that the caller may not give and take at the target, before anything is contacted. A role whose
- * kind its name does not tell is of none that could be allowed.
- */
-export function assertAllowedKind(
-  { actor, allowedRoleKinds }: Pick<Call, "actor" | "allowedRoleKinds">,
-  target: Target,
-  schema: string,
-  roleName: string,
-): void {
-  if (allowedRoleKinds === undefined) return;
-  const isAllowed = standardTemplate.roles.some(
-    (role) =>
-      allowedRoleKinds.includes(role.kind) &&
-      managedRoleName(standardTemplate, role, target.database, schema) === roleName,
-  );
-  if (isAllowed) return;
-  throw new ServiceError(
-    "permission_error",
-    `${actor} may give and take roles of these kinds only: ${allowedRoleKinds.join(", ") || "none"}`,
-    { details: { role_name: roleName, allowed_role_kinds: allowedRoleKinds } },
-  );
-}
-
-/** A role that belongs to no schema may mean something in every database: it takes the permission on all of them. */
-export async function assertAllowedEverywhere(
-  { actor, permits }: Call,
-  target: Target,
-  role: RoleRow,
-): Promise<void> {
-  if (permits === undefined || parseRoleMark(role.comment) !== undefined) return;
-  const { project, region, instance } = target;
-  if (await permits({ project, region, instance })) return;
-  throw new ServiceError(
-    "permission_error",
-    `${actor} may give and take roles of this database only: others take the permission on ${project}/${region}/${instance}/*`,
-    { details: { role_name: role.name } },
-  );
 }
 
 /** Where a role belongs, for people. */
@@ -95,9 +54,10 @@ export interface Adoption {
 
 /**
  * Refuses to touch a role that is another target's, somebody's login, or of unknown origin: names of the standard
- * roles are ambiguous between databases and schemas of an instance. `force` adopts a plain group role without a mark.
+ * roles are ambiguous between databases and schemas of an instance. `force` adopts a plain group role without a mark,
+ * which may mean something in every database: answers whether that is so, for the policy to allow.
  */
-export function assertOwnRole(role: ManagedRole, row: RoleRow, adoption: Adoption): void {
+export function assertOwnRole(role: ManagedRole, row: RoleRow, adoption: Adoption): "own" | "adopted" {
   const mark = parseRoleMark(row.comment);
   const refuse = (because: string, administrator_sql: readonly string[] = []): never => {
     throw new ServiceError("conflict", `Role ${JSON.stringify(role.name)} is not touched: ${because}.`, {
@@ -109,7 +69,8 @@ export function assertOwnRole(role: ManagedRole, row: RoleRow, adoption: Adoptio
   const tamed = (): string[] => [endAttributes(role.name, unsafe)];
   if (row.isSuperuser || row.canReplicate || row.bypassesRls)
     refuse(`it has the attribute ${unsafe[0]}`, tamed());
-  if (mark !== undefined || adoption.registered.has(role.name)) return;
+  if (mark !== undefined || adoption.registered.has(role.name)) return "own";
   if (unsafe.length > 0) refuse(`it was made elsewhere and has the attribute ${unsafe.join(", ")}`, tamed());
   if (!adoption.force) refuse("it was made elsewhere; repeat with force_update to adopt it");
+  return "adopted";
 }

@@ -20,6 +20,7 @@ import { readBeforeChange, recordChange, recordedOf, recordFailure } from "./rec
 import type { RegistryStatus } from "./registry.ts";
 import type { RoleFinding } from "./role-finding.ts";
 import { type Adoption, assertOwnRole } from "./role-names.ts";
+import { assertMayGive, assertMayUseTemplate, type RoleGiver } from "./role-permission.ts";
 import { planOfFindings, planRoles } from "./role-plan.ts";
 import { type Initialization, isRecorded, isUsed, roleRecords, supersededRoles } from "./role-records.ts";
 import { readRenames, withRenames } from "./role-renames.ts";
@@ -57,7 +58,8 @@ const anyMajor = 99;
  * Creates the roles of a template, the six standard ones unless another is named, with their privileges on what exists
  * and on what anybody who can create in the schema makes later. Roles that exist are skipped, or with `forceUpdate`
  * brought to their definition. `not_found` (schema, template); `conflict` when a name belongs to somebody else, or when
- * the template is retired and nothing was made by it here.
+ * the template is retired and nothing was made by it here; `permission_error` when the caller may not give what the
+ * template gives.
  */
 export async function initializeRoles(
   context: Context,
@@ -68,12 +70,14 @@ export async function initializeRoles(
   const schema = parseSchemaName("schema_name", input.schema);
   const { template, retired } = await findTemplate(context, input.template, input.templateVersion);
   expandTemplate(template, target.database, schema, anyMajor);
+  assertMayUseTemplate(call, template);
   const before = await (input.dryRun ? context.registry.read(target) : readBeforeChange(context, target));
   if (retired && !isUsed(before, template, schema)) throw retiredTemplate(template.name, template.version);
   const adoption = {
     registered: new Set(before?.roles.map((role) => role.name)),
     force: input.forceUpdate ?? false,
     superseded: supersededRoles(before, template, schema),
+    giver: call,
   };
   const book = createTemplateBook(context);
   const decide = (session: Session): Promise<Decision<Initialization>> =>
@@ -124,7 +128,7 @@ export async function findRecordedRegions(
 async function decideRoles(
   session: Session,
   { schema, template, book }: Pick<Wanted, "schema" | "template" | "book">,
-  adoption: Adoption & Superseding,
+  adoption: Adoption & Use,
 ): Promise<Decision<Initialization>> {
   await findSchema(session, schema);
   const major = Math.floor(session.versionNum / 10_000);
@@ -135,8 +139,10 @@ async function decideRoles(
   return withRenames(session, renames, () => decideSettled(session, wanted, adoption));
 }
 
-interface Superseding {
+/** What is known of whoever initializes, and of what was there before. */
+interface Use {
   readonly superseded: readonly string[];
+  readonly giver: RoleGiver;
 }
 
 interface Wanted {
@@ -159,12 +165,13 @@ function assertRenameable(renames: readonly RoleFinding[], force: boolean): void
 async function decideSettled(
   session: Session,
   { schema, template, book, roles, renames }: Wanted,
-  adoption: Adoption & Superseding,
+  adoption: Adoption & Use,
 ): Promise<Decision<Initialization>> {
   const state = await readRoleState(session, schema, roles, adoption.registered);
   for (const role of roles) {
     const row = state.roles.get(role.name);
-    if (row !== undefined) assertOwnRole(role, row, adoption);
+    if (row === undefined || assertOwnRole(role, row, adoption) === "own") continue;
+    await assertMayGive(adoption.giver, session.target, row);
   }
   const existing = new Set(state.roles.keys());
   const forgotten = adoption.force ? await findGone(session, adoption.superseded) : [];

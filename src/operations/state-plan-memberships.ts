@@ -1,9 +1,8 @@
 import { type DesiredMembership, isExpressibleRole, isGrantableRole } from "../domain/desired-state.ts";
 import { type ChainedGrant, endChain } from "../domain/grant-chain.ts";
-import { parseRoleMark } from "../domain/managed-role.ts";
 import { isSystemRole } from "../domain/names.ts";
 import type { Statement } from "../domain/plan.ts";
-import { notFound, ServiceError } from "../errors.ts";
+import { ServiceError } from "../errors.ts";
 import { planTaking, readAuthority, readGrantable } from "../postgres/authority.ts";
 import { type Membership, type RoleRow, readMemberships, readRoles } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
@@ -11,6 +10,12 @@ import { letGrant } from "../postgres/statements/administrator.ts";
 import { grantMembershipWith, revokeMembershipOption } from "../postgres/statements/membership-options.ts";
 import { membershipOptionsSince, revokeMembership } from "../postgres/statements/memberships.ts";
 import { unsafeAttributes } from "./role-names.ts";
+import {
+  assertDeclarable,
+  assertMayBeGranted,
+  assertMayBeTaken,
+  isElsewhere,
+} from "./state-membership-rules.ts";
 import { isExempt, type StateScope } from "./state-scope.ts";
 
 export interface MembershipPlan {
@@ -31,10 +36,15 @@ export async function planStateMemberships(session: Session, scope: StateScope):
   const { memberships } = scope.state;
   const named = [...new Set(memberships.flatMap(({ role, member }) => [role, member]))];
   const roles = await readRoles(session, named);
-  for (const membership of memberships) assertMembership(scope, roles, membership);
+  for (const membership of memberships) assertDeclarable(scope, roles, membership);
   const rows = await readRows(session, scope);
   const warnings = [...inheritanceWarnings(session, roles, memberships)];
   const grants = planGrants(session, scope, rows);
+  // What somebody holds for some time and the state declares is for good from then on: that is given, too.
+  const lasting = memberships.filter(({ role, member }) =>
+    scope.temporary.has(JSON.stringify([role, member])),
+  );
+  await assertMayBeGranted(session, scope, [...grants.map((one) => one.membership), ...lasting]);
   await assertMayGrant(
     session,
     grants.map((one) => one.membership.role),
@@ -42,13 +52,17 @@ export async function planStateMemberships(session: Session, scope: StateScope):
   );
   const kinds = await readKinds(session, rows);
   const others = kinds.superusers;
-  const marked = rows.map((row) => (kinds.unsafe.has(row.role) ? untouched(row) : toRow(scope, row, kinds)));
+  const judged = rows.map((row) => (kinds.unsafe.has(row.role) ? untouched(row) : toRow(scope, row, others)));
+  const marked = judged.map((row) => (kinds.elsewhere.has(row.role) ? untouched(row) : row));
+  const kept = judged.filter((row) => isOptions(row.loses) && kinds.elsewhere.has(row.role));
+  warnings.push(...kept.map(elsewhereWarning));
   const { ordered, regranted } = endChain(
     marked,
     (row) => row.loses === "membership" || row.loses.includes("ADMIN"),
     (row) => row.grantor === session.user || others.has(row.grantor),
   );
   const losing = [...ordered, ...marked.filter((row) => isOptions(row.loses) && !ordered.includes(row))];
+  await assertMayBeTaken(session, scope, losing);
   const ends = await planEnds(session, losing, new Set(regranted));
   const again = regranted.map((row) =>
     grantMembershipWith(
@@ -68,34 +82,6 @@ export async function planStateMemberships(session: Session, scope: StateScope):
 }
 
 const isOptions = (loses: Row["loses"]): boolean => loses !== "membership" && loses !== "nothing";
-
-function assertMembership(
-  scope: StateScope,
-  roles: ReadonlyMap<string, RoleRow>,
-  { role, member }: DesiredMembership,
-): void {
-  const [of, who] = [roles.get(role), roles.get(member)];
-  if (of === undefined && !scope.managedRoles.has(role)) {
-    throw notFound("role", `There is no role ${JSON.stringify(role)}, and the state does not create it.`, {
-      role_name: role,
-    });
-  }
-  if (who === undefined && !scope.managedRoles.has(member)) {
-    throw notFound("user", `There is no user or role ${JSON.stringify(member)} on this instance.`, {
-      username: member,
-    });
-  }
-  const refuse = (because: string): never => {
-    throw new ServiceError("conflict", `The membership of ${member} in ${role} is not touched: ${because}.`, {
-      details: { role_name: role, username: member, because },
-    });
-  };
-  if (of?.canLogin === true) refuse(`${role} is a login, and only group roles are granted`);
-  if (of?.isSuperuser || of?.canReplicate || of?.bypassesRls) refuse(`${role} has rights beyond any grant`);
-  if (of?.memberOf.some((group) => group.startsWith("cloudsql"))) refuse(`${role} belongs to Cloud SQL`);
-  if (member === scope.admin) refuse(`${member} is the admin that this service works as`);
-  if (who?.isSuperuser) refuse(`${member} is a superuser`);
-}
 
 /** From 16 on, rows of every grantor; memberships of what the state manages, and those that it declares. */
 async function readRows(session: Session, scope: StateScope): Promise<Membership[]> {
@@ -125,15 +111,11 @@ async function readKinds(session: Session, rows: readonly Membership[]): Promise
   const roles = [...(await readRoles(session, names)).values()];
   const isUnsafe = (row: RoleRow): boolean =>
     unsafeAttributes(row).length > 0 || row.memberOf.some((group) => group.startsWith("cloudsql"));
-  const isElsewhere = ({ comment }: RoleRow): boolean => {
-    const mark = parseRoleMark(comment);
-    return mark !== undefined && mark.database !== session.target.database;
-  };
   const namesOf = (found: readonly RoleRow[]): Set<string> => new Set(found.map((row) => row.name));
   return {
     superusers: namesOf(roles.filter((row) => row.isSuperuser)),
     unsafe: namesOf(roles.filter(isUnsafe)),
-    elsewhere: namesOf(roles.filter(isElsewhere)),
+    elsewhere: namesOf(roles.filter((row) => isElsewhere(session, row))),
   };
 }
 
@@ -193,6 +175,10 @@ async function assertMayGrant(session: Session, roles: readonly string[], scope:
   });
 }
 
+function elsewhereWarning({ role, member }: Membership): string {
+  return `${member} keeps its membership in ${role} as it is: ${role} belongs to another database.`;
+}
+
 function untouched(row: Membership): Row {
   return { ...row, subject: row.role, grantee: row.member, grantable: row.admin, loses: "nothing" };
 }
@@ -202,7 +188,7 @@ function hasEffect({ admin, inherit, set }: Membership): boolean {
 }
 
 /** What a row loses: nothing in mode additive, nothing of the admin's, of Cloud SQL's and of a template's own. */
-function toRow(scope: StateScope, row: Membership, { superusers, elsewhere }: Kinds): Row {
+function toRow(scope: StateScope, row: Membership, superusers: ReadonlySet<string>): Row {
   const keep = untouched(row);
   if (scope.mode === "additive" || isExempt(scope, row.member, superusers)) return keep;
   const declared = scope.state.memberships.find((one) => one.role === row.role && one.member === row.member);
@@ -214,7 +200,7 @@ function toRow(scope: StateScope, row: Membership, { superusers, elsewhere }: Ki
   if (scope.temporary.has(JSON.stringify([row.role, row.member]))) return keep;
   const goes = scope.dropped.memberships.some((one) => one.role === row.role && one.member === row.member);
   if (goes && hasEffect(row)) return { ...keep, loses: "membership" };
-  if (scope.mode === "adopt" || scope.templateRoles.has(row.member) || elsewhere.has(row.role)) return keep;
+  if (scope.mode === "adopt" || scope.templateRoles.has(row.member)) return keep;
   if (!isGrantableRole(row.role) || (isSystemRole(row.role) && !scope.managedRoles.has(row.member)))
     return keep;
   return hasEffect(row) && isExpressibleRole(row.member) ? { ...keep, loses: "membership" } : keep;

@@ -6,6 +6,7 @@ import type { Session } from "../postgres/session.ts";
 import type { GrantObject } from "../postgres/statements/privileges.ts";
 import type { RoleFinding } from "./role-finding.ts";
 import { assertOwnRole } from "./role-names.ts";
+import { assertMayGive } from "./role-permission.ts";
 import { planRoles } from "./role-plan.ts";
 import { readRenames } from "./role-renames.ts";
 import { type RoleState, readRoleState } from "./role-state.ts";
@@ -48,7 +49,9 @@ export async function planTemplate(
   const read = await readRoleState(session, schema, roles, registered);
   for (const role of roles) {
     const row = read.roles.get(role.name);
-    if (row !== undefined) assertOwnRole(role, row, { registered, force: scope.mode !== "additive" });
+    const adoption = { registered, force: scope.mode !== "additive" };
+    if (row === undefined || assertOwnRole(role, row, adoption) === "own") continue;
+    if (scope.giver !== undefined) await assertMayGive(scope.giver, session.target, row);
   }
   const state = withoutDeclared(read, roles, scope.state, wanted);
   const { findings } = planRoles(state, roles, () => true);

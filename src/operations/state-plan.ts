@@ -8,18 +8,19 @@ import { readUserSchemas } from "../postgres/acl-catalog.ts";
 import { planTaking, readAuthority } from "../postgres/authority.ts";
 import { readRoles } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
-import { changeSchemaOwner, createGroupRole } from "../postgres/statements/membership-options.ts";
+import { changeSchemaOwner } from "../postgres/statements/membership-options.ts";
 import { createSchemaStatement } from "../postgres/statements/schemas.ts";
 import { type Decision, mayRetry } from "./apply.ts";
 import { databaseError } from "./database-errors.ts";
 import { readManagedState } from "./managed-state.ts";
 import type { RoleFinding } from "./role-finding.ts";
-import { unsafeAttributes } from "./role-names.ts";
+import { assertMayGiveRights, type RoleGiver } from "./role-permission.ts";
 import { planOfFindings } from "./role-plan.ts";
 import { planAsOwners } from "./schema-create.ts";
 import { readStateCatalog } from "./state-catalog.ts";
 import { compareDefaults, planDefaultChanges } from "./state-plan-defaults.ts";
 import { actorsOf, compareGrants, planGrantChanges } from "./state-plan-grants.ts";
+import { planGroupRoles } from "./state-plan-groups.ts";
 import { planStateMemberships } from "./state-plan-memberships.ts";
 import { planTemplate, planTemplateRenames, type TemplatePlan } from "./state-plan-templates.ts";
 import { type ExpandedTemplate, type StateMode, type StateScope, scopeOf } from "./state-scope.ts";
@@ -56,6 +57,8 @@ export interface StateWish {
   readonly from?: DesiredState;
   /** Memberships by temporary access. */
   readonly temporary?: ReadonlySet<string>;
+  /** Who wants it done, to be held against the policy; without one it is only shown what would be done. */
+  readonly giver?: RoleGiver;
 }
 
 /**
@@ -70,11 +73,21 @@ export async function decideState(session: Session, wish: StateWish): Promise<De
     return { schema, roles: expandTemplate(template, session.target.database, schema, major) };
   });
   const dropped = wish.from === undefined ? emptyState : await readDropped(session, wish.from, wish.state);
-  const scope = scopeOf(wish.mode, wish.state, session.user, templates, dropped, wish.temporary);
+  const groups = await planGroupRoles(session, wish.state);
+  const scope = scopeOf({
+    mode: wish.mode,
+    state: wish.state,
+    admin: session.user,
+    templates,
+    dropped,
+    temporary: wish.temporary ?? new Set(),
+    created: groups.created,
+    giver: wish.giver,
+  });
   const warnings = keptByRollback(dropped);
   await session.query("SAVEPOINT desired_state");
   const stage = createStage(session);
-  await stage.run("roles", await planGroupRoles(session, scope));
+  await stage.run("roles", groups.statements);
   for (const template of templates) {
     const renames = await planTemplateRenames(session, scope, template.roles);
     await stage.run("roles", planOfFindings(renames).preparation);
@@ -145,22 +158,6 @@ function createStage(session: Session): Stage {
   };
 }
 
-/** Plain group roles that are missing; one that is there has to be one. */
-async function planGroupRoles(session: Session, scope: StateScope): Promise<Statement[]> {
-  const names = scope.state.roles.map((role) => role.name);
-  const rows = await readRoles(session, names);
-  return names.flatMap((name) => {
-    const row = rows.get(name);
-    if (row === undefined) return [createGroupRole(session.target.database, name)];
-    const unsafe = [...unsafeAttributes(row), ...(row.inherits ? [] : ["NOINHERIT"])];
-    if (unsafe.length === 0) return [];
-    const because = `it has the attribute ${unsafe.join(", ")}, and a state's own roles are group roles without any`;
-    throw new ServiceError("conflict", `Role ${JSON.stringify(name)} is not touched: ${because}.`, {
-      details: { role: name, because },
-    });
-  });
-}
-
 type LatePlan = () => Promise<readonly Statement[]>;
 
 /** Planned one after the other, since each may need what the one before made. */
@@ -195,6 +192,7 @@ async function planSchemas(session: Session, scope: StateScope, warnings: string
       );
       return [];
     }
+    if (scope.giver !== undefined) assertMayGiveRights(scope.giver, `gives schema ${name} to ${owner}`);
     return [() => planAsOwners(session, [before, owner], changeSchemaOwner(database, name, owner))];
   });
 }
@@ -234,6 +232,9 @@ async function planRights(
   const defaultPlan = planDefaultChanges(catalog, defaults, authority);
   const additive = scope.mode === "additive" ? additiveWarnings(scope) : [];
   assertNoneRefused([...grantPlan.refused, ...defaultPlan.refused]);
+  const [direct] = [...grantPlan.statements, ...defaultPlan.statements];
+  if (direct !== undefined && scope.giver !== undefined)
+    assertMayGiveRights(scope.giver, `changes rights beside them: ${direct.description}`);
   const actsFor = [...ofTemplates.actsFor, ...grantPlan.actsFor, ...defaultPlan.actsFor];
   const taken = await planTaking(
     session,

@@ -2,6 +2,7 @@ import { atomsOf, futureAtomsOf, type GrantAtom, publicGrantee } from "../domain
 import type { DesiredMembership, DesiredState } from "../domain/desired-state.ts";
 import type { ManagedRole } from "../domain/managed-role.ts";
 import { isSystemRole } from "../domain/names.ts";
+import type { RoleGiver } from "./role-permission.ts";
 
 /**
  * `additive` never takes anything away. `adopt` brings what is declared to its declaration and leaves the rest.
@@ -36,6 +37,10 @@ export interface StateScope {
   readonly dropped: Dropped;
   /** Memberships that are somebody's for some time, `[role, member]` as JSON: they end by themselves. */
   readonly temporary: ReadonlySet<string>;
+  /** Plain roles that the state makes. */
+  readonly created: ReadonlySet<string>;
+  /** Whose wish it is, to be held against the policy; undefined when nothing is to be done. */
+  readonly giver: RoleGiver | undefined;
 }
 
 /** Keys of what is to go. */
@@ -92,14 +97,15 @@ function droppedOf(state: DesiredState): Dropped {
   };
 }
 
-export function scopeOf(
-  mode: StateMode,
-  state: DesiredState,
-  admin: string,
-  templates: readonly ExpandedTemplate[],
-  dropped: DesiredState,
-  temporary: ReadonlySet<string> = new Set(),
-): StateScope {
+export interface ScopeOptions
+  extends Pick<StateScope, "mode" | "state" | "admin" | "temporary" | "created" | "giver"> {
+  readonly templates: readonly ExpandedTemplate[];
+  /** What was declared once and is to go. */
+  readonly dropped: DesiredState;
+}
+
+export function scopeOf({ templates, dropped, ...options }: ScopeOptions): StateScope {
+  const { state } = options;
   const templateRoles = new Map<string, TemplateRole>();
   for (const { schema, roles } of templates) {
     for (const role of roles) {
@@ -108,12 +114,9 @@ export function scopeOf(
     }
   }
   return {
-    mode,
-    state,
-    admin,
+    ...options,
     templateRoles,
     dropped: droppedOf(dropped),
-    temporary,
     managedRoles: new Set([...templateRoles.keys(), ...state.roles.map((role) => role.name)]),
     managedSchemas: new Set([
       ...state.schemas.map((one) => one.name),

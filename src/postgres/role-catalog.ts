@@ -33,6 +33,22 @@ export async function readRoles(session: Session, names: readonly string[]): Pro
   return new Map(rows.map((row) => [row.name, row]));
 }
 
+/** The roles of these names and all that they are members of, directly or not, by name. */
+export async function readRolesAbove(
+  session: Session,
+  names: readonly string[],
+): Promise<Map<string, RoleRow>> {
+  const { rows } = await session.query<RoleRow>(
+    `WITH RECURSIVE above AS (
+       SELECT s.oid FROM pg_roles s WHERE s.rolname::text = ANY ($1::text[])
+       UNION
+       SELECT m.roleid FROM above JOIN pg_auth_members m ON m.member = above.oid)
+     SELECT ${roleColumns} FROM above JOIN pg_roles r ON r.oid = above.oid`,
+    [names],
+  );
+  return new Map(rows.map((row) => [row.name, row]));
+}
+
 /** All roles whose comment starts with a prefix. */
 export async function readRolesByComment(session: Session, prefix: string): Promise<RoleRow[]> {
   const { rows } = await session.query<RoleRow>(
