@@ -140,6 +140,7 @@ function poolSettings(values: Values) {
     maxPools: values.MAX_POOLS,
     breakerThreshold: values.BREAKER_FAILURE_THRESHOLD,
     breakerResetMs: values.BREAKER_RESET_TIMEOUT,
+    breakerRecoveryMs: values.BREAKER_RECOVERY_TIMEOUT,
   };
 }
 

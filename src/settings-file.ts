@@ -18,6 +18,7 @@ export const reloadableSettings = [
   "MAX_POOLS",
   "BREAKER_FAILURE_THRESHOLD",
   "BREAKER_RESET_TIMEOUT",
+  "BREAKER_RECOVERY_TIMEOUT",
   "HEALTH_CHECK_INTERVAL",
 ] as const satisfies readonly SettingName[];
 

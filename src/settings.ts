@@ -178,6 +178,7 @@ export const settings = {
   MAX_POOLS: integer(5000, { min: 1, max: 1_000_000 }),
   BREAKER_FAILURE_THRESHOLD: integer(5, { min: 1, max: 10_000 }),
   BREAKER_RESET_TIMEOUT: seconds(60, { min: 0.1, max: day }),
+  BREAKER_RECOVERY_TIMEOUT: seconds(5, { min: 0.1, max: day }),
   SHARED_READS: flag(true),
   HEALTH_CHECK_TIMEOUT: seconds(30, { min: 0.1, max: 3600 }),
   HEALTH_CHECK_INTERVAL: seconds(60, { min: 1, max: day }),

@@ -7,6 +7,8 @@ import type { Clock } from "./clock.ts";
 export interface Breaker {
   /** For how long attempts are refused, in milliseconds; 0 when one would be admitted. Changes nothing. */
   refusedForMs(): number;
+  /** Since when it is open, further probes included; undefined while it is closed. On the clock. */
+  openSince(): number | undefined;
   /** Nothing failed since the last success, or only long ago: it may be forgotten. */
   isQuiet(): boolean;
   /** 0 admits the attempt, which must then be judged; else for how long to stay away, in milliseconds. */
@@ -38,6 +40,7 @@ export function createBreaker({ settings, clock }: BreakerOptions): Breaker {
   let failures = 0;
   let failedAt = 0;
   let openUntil: number | undefined;
+  let openSince: number | undefined;
   let probing = false;
 
   function refusedForMs(): number {
@@ -50,11 +53,13 @@ export function createBreaker({ settings, clock }: BreakerOptions): Breaker {
   function reset(): void {
     failures = 0;
     openUntil = undefined;
+    openSince = undefined;
     probing = false;
   }
 
   return {
     refusedForMs,
+    openSince: () => openSince,
     isQuiet: () => failures === 0 || clock.now() - failedAt > 2 * settings.resetMs,
     admit() {
       const waitMs = refusedForMs();
@@ -66,7 +71,10 @@ export function createBreaker({ settings, clock }: BreakerOptions): Breaker {
     failed(atMostMs = Number.POSITIVE_INFINITY) {
       failures += 1;
       failedAt = clock.now();
-      if (failures >= settings.threshold) openUntil = clock.now() + Math.min(settings.resetMs, atMostMs);
+      if (failures >= settings.threshold) {
+        openSince ??= failedAt;
+        openUntil = failedAt + Math.min(settings.resetMs, atMostMs);
+      }
       probing = false;
     },
     undecided() {

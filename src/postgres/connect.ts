@@ -11,6 +11,8 @@ export interface ConnectOptions {
   readonly settings: PoolSettings;
   readonly clock: Clock;
   readonly password: string;
+  /** When the password was asked for. */
+  readonly begunAt: number;
   readonly timeoutMs: number;
   /** Gives up at once. */
   readonly signal: AbortSignal;
@@ -59,6 +61,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     applicationName: settings.applicationName,
     statementTimeoutMs: settings.statementTimeoutMs,
     now: clock.now,
+    begunAt: options.begunAt,
     openedAt: clock.now(),
     expiresAt: clock.now() + lifetimeMs(settings.maxLifetimeMs, clock),
   });

@@ -27,7 +27,8 @@ export interface ConnectionOptions {
   /** The session's own, of its start; 0 for none. */
   readonly statementTimeoutMs: number;
   readonly now: () => number;
-  /** On the pool's clock. */
+  /** All on the pool's clock. */
+  readonly begunAt: number;
   readonly openedAt: number;
   readonly expiresAt: number;
 }
@@ -43,6 +44,8 @@ export interface Connection {
   readonly versionNum: number;
   readonly user: string;
   readonly backendKey: BackendKey | undefined;
+  /** When its opening began: its password and settings were read later. */
+  readonly begunAt: number;
   readonly openedAt: number;
   readonly expiresAt: number;
   /** The session's own, of its start; 0 for none. */
@@ -211,6 +214,7 @@ export function wrapClient(options: ConnectionOptions): Connection {
     versionNum: options.versionNum,
     user: options.user,
     backendKey: options.backendKey,
+    begunAt: options.begunAt,
     openedAt: options.openedAt,
     expiresAt: options.expiresAt,
     statementTimeoutMs: options.statementTimeoutMs,

@@ -35,6 +35,7 @@ export async function tryLogin(
     const connection = await connect({
       ...{ access, clock, target, password, signal, timeoutMs },
       settings: own,
+      begunAt: clock.now(),
     });
     await retire(connection, clock, access);
     return true;

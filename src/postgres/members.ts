@@ -28,6 +28,8 @@ export interface Members extends Iterable<Connection> {
   leave(connection: Connection): void;
   /** It is here, and not on its way out. */
   isLive(connection: Connection): boolean;
+  /** Of the live ones, those of which the server owes no answer since before that moment. */
+  answering(since: number): number;
   /** Lends the idle one that was used last. */
   lendIdle(): Connection | undefined;
   lend(connection: Connection): void;
@@ -88,6 +90,14 @@ export function createMembers({ instance, budget, retire: endConnection }: Membe
       budget.release(instance, closing.delete(connection) ? "closing" : "open");
     },
     isLive: (connection) => all.has(connection) && !closing.has(connection),
+    answering(since) {
+      let count = 0;
+      for (const connection of all.keys()) {
+        const isHung = (connection.unansweredSince() ?? since) < since;
+        if (!closing.has(connection) && !isHung) count += 1;
+      }
+      return count;
+    },
     lendIdle() {
       const connection = idle.pop();
       if (connection !== undefined) lent.add(connection);

@@ -41,7 +41,7 @@ const leastAttemptMs = 1_000;
  * The server answers, and what keeps it from letting us in is about to pass: a secret in rotation, a server that starts
  * after a restart or a failover. An instance that does not answer at all is left alone for the breaker's whole time.
  */
-const passingResetMs = 5_000;
+const defaultRecoveryMs = 5_000;
 
 const passingRefusals: ReadonlySet<string | undefined> = new Set([
   sqlstate.invalidPassword,
@@ -105,9 +105,9 @@ function judge(opener: Opener, target: Target, failure: ConnectFailure): void {
   opener.onFailure(failure);
 }
 
-function tellBreaker({ breaker, holdsConnections }: Opener, failure: ConnectFailure): void {
+function tellBreaker({ breaker, holdsConnections, settings }: Opener, failure: ConnectFailure): void {
   const isOurOwnDoing = failure.sqlstate === sqlstate.tooManyConnections && holdsConnections();
-  if (passingRefusals.has(failure.sqlstate)) breaker.failed(passingResetMs);
+  if (passingRefusals.has(failure.sqlstate)) breaker.failed(settings.breakerRecoveryMs ?? defaultRecoveryMs);
   else if (isOurOwnDoing) breaker.undecided();
   else if (failure.blamesInstance) breaker.failed();
   else if (failure.sqlstate === undefined) breaker.undecided();
@@ -121,7 +121,7 @@ async function connectWithPassword(opener: Opener, request: OpenRequest, attempt
   const budgetMs = attemptBudgetMs(deadline - startedAt, attemptsLeft);
   const connectBy = (password: string) => {
     const timeoutMs = Math.max(1, budgetMs - (clock.now() - startedAt));
-    return connect({ ...opener, target, signal, password, timeoutMs });
+    return connect({ ...opener, target, signal, password, timeoutMs, begunAt: startedAt });
   };
   const readPassword = () =>
     unlessAborted(passwords.read(target), signal).catch((cause) => {

@@ -32,6 +32,8 @@ export interface PoolSettings {
   readonly breakerThreshold: number;
   /** How long an open breaker refuses before it lets one attempt through. */
   readonly breakerResetMs: number;
+  /** The same, at most, when the server answers, and lets nobody in for now; 5 s when absent. */
+  readonly breakerRecoveryMs?: number;
   /** `application_name` of the sessions; the operation is added to it. */
   readonly applicationName: string;
   /** A connection idle for longer is checked with a round trip before it is lent; 30 s when absent. */

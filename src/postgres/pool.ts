@@ -80,6 +80,8 @@ export interface Pool {
   resized(): void;
   /** Closes what is too old or too much, and opens what is missing. To be called now and then. */
   tidy(): void;
+  /** Refuses those who wait, when the breaker lets nobody connect and no connection is there that answers. */
+  refuseUnreachable(): void;
   /** Refuses those who wait and may not any more, and for whom no connection is being opened. */
   refuseWaiters(): void;
   /** No new borrowers; those who wait are refused; idle connections are closed, lent ones when they come back. */
@@ -110,7 +112,7 @@ export function createPool(options: PoolOptions): Pool {
   let lastFailure: { readonly failure: ConnectFailure; readonly at: number } | undefined;
   let closed: ServiceError | undefined;
   let paused = options.paused;
-  /** Connections that were opened until then are not lent again. */
+  /** Connections whose opening had begun by then are not lent again. */
   let staleUntil = Number.NEGATIVE_INFINITY;
   const whenQuiet: (() => void)[] = [];
 
@@ -129,7 +131,10 @@ export function createPool(options: PoolOptions): Pool {
 
   function borrow(borrower: BorrowOptions): Connection | Promise<Connection> {
     if (closed !== undefined) return Promise.reject(closed);
-    if (borrower.signal?.aborted) return Promise.reject(abandoned(borrower.signal));
+    if (borrower.signal?.aborted) {
+      tellIfEmpty(true);
+      return Promise.reject(abandoned(borrower.signal));
+    }
     lastUsedAt = clock.now();
     const connection = members.lendIdle();
     if (connection === undefined) return wait(borrower, settings.connectionTimeoutMs);
@@ -152,12 +157,12 @@ export function createPool(options: PoolOptions): Pool {
   }
 
   function wait(borrower: BorrowOptions, timeoutMs: number): Promise<Connection> {
-    const refusedForMs = paused ? 0 : breaker.refusedForMs();
     const refusal = closed ?? options.refusesToWait(borrower.signal);
     if (refusal !== undefined) return Promise.reject(refusal);
-    if (refusedForMs > 0 && live() === 0 && openings.connecting() === 0) {
+    const unreachable = readUnreachable();
+    if (unreachable !== undefined) {
       if (isEmpty()) options.onEmpty(pool, true);
-      return Promise.reject(readRefusal(target, refusedForMs).error);
+      return Promise.reject(unreachable);
     }
     const promise = waiters.wait({
       timeoutMs,
@@ -169,17 +174,35 @@ export function createPool(options: PoolOptions): Pool {
     return promise;
   }
 
+  /** Why it is of no use to wait: no connection is there that answers, and none may be opened. */
+  function readUnreachable(): ServiceError | undefined {
+    const refusedForMs = paused ? 0 : breaker.refusedForMs();
+    if (refusedForMs === 0 || openings.connecting() > 0) return undefined;
+    const isServed = members.answering(breaker.openSince() ?? Number.NEGATIVE_INFINITY) > 0;
+    return isServed ? undefined : readRefusal(target, refusedForMs).error;
+  }
+
+  function refuseUnreachable(): void {
+    const unreachable = waiters.size === 0 ? undefined : readUnreachable();
+    if (unreachable === undefined) return;
+    waiters.refuseAll(unreachable);
+    openings.withdraw();
+    tellIfEmpty(true);
+  }
+
   function explain(since: number): ServiceError {
     const failed = lastFailure !== undefined && lastFailure.at >= since ? lastFailure.failure : undefined;
     return explainShortage({
       ...{ target, timeoutMs: settings.connectionTimeoutMs, failure: failed?.error },
       ...{ live: live(), connecting: openings.connecting(), paused },
+      refusedForMs: breaker.refusedForMs(),
     });
   }
 
   function join(connection: Connection): void {
     const gone = connection.closed.then(() => {
       members.depart(connection);
+      refuseUnreachable();
       return options.untilGone(connection);
     });
     members.join(connection, gone);
@@ -249,7 +272,7 @@ export function createPool(options: PoolOptions): Pool {
     }
   }
 
-  const isStale = (connection: Connection) => connection.openedAt <= staleUntil;
+  const isStale = (connection: Connection) => connection.begunAt <= staleUntil;
 
   function giveBack(connection: Connection): Promise<void> | undefined {
     if (isClean(connection)) {
@@ -277,6 +300,7 @@ export function createPool(options: PoolOptions): Pool {
       (connection) =>
         isDispensable(connection, { live: live(), now, settings }) || budget.exceeded(instance, false),
     );
+    refuseUnreachable();
     openings.match();
     openings.fill();
   }
@@ -369,6 +393,7 @@ export function createPool(options: PoolOptions): Pool {
       openings.fill();
     },
     tidy,
+    refuseUnreachable,
     refuseWaiters,
     close(error) {
       closed = error;

@@ -61,6 +61,7 @@ const optionalSettings = [
   "totalLimit",
   "checkAfterIdleMs",
   "unansweredGraceMs",
+  "breakerRecoveryMs",
 ] as const;
 
 /** Opens nothing: a database's pool comes with its first borrower. */
@@ -106,6 +107,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
       holdsConnections: () => budget.open(state.key) > 0,
       onFailure: (failure: { sqlstate: string | undefined }) => {
         if (failure.sqlstate === sqlstate.tooManyConnections) capForNow(state, budget, clock);
+        if (state.breaker.refusedForMs() > 0) refuseUnreachable(state.key);
       },
     };
     return createPool({
@@ -126,6 +128,10 @@ export function createPools(options: PoolsOptions): ClosablePools {
       },
       onEmpty: (pool, failed) => emptied(entry, pool, failed),
     });
+  }
+
+  function refuseUnreachable(instance: string): void {
+    for (const pool of everyPool()) if (instanceKey(pool.target) === instance) pool.refuseUnreachable();
   }
 
   function refusesToWait(signal: AbortSignal | undefined): ServiceError | undefined {

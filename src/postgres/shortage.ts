@@ -1,5 +1,6 @@
 import { connectionName, type Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
+import { readRefusal } from "./connect-failure.ts";
 
 export interface Shortage {
   readonly target: Target;
@@ -9,6 +10,8 @@ export interface Shortage {
   /** Connections that it is opening. */
   readonly connecting: number;
   readonly paused: boolean;
+  /** For how long the breaker lets nobody connect; 0 when it does. */
+  readonly refusedForMs: number;
   /** Why connecting failed while the borrower waited. */
   readonly failure: ServiceError | undefined;
 }
@@ -20,9 +23,11 @@ export function explainShortage({
   live,
   connecting,
   paused,
+  refusedForMs,
   failure,
 }: Shortage): ServiceError {
   if (paused) return pausedFor(target, timeoutMs);
+  if (refusedForMs > 0 && live === 0 && connecting === 0) return readRefusal(target, refusedForMs).error;
   const [reason, why] =
     live > 0
       ? ["connections_in_use", "All are in use."]

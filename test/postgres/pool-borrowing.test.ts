@@ -203,6 +203,7 @@ describe("a borrower", () => {
       { kind: "timeout" },
     );
     assert.equal(await countSessions(), 0);
+    assert.equal(pools.totals().pools, 0);
   });
 
   it("who checks the health gets the connection that is kept back, before those in line", async () => {

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { ServiceError } from "../../src/errors.ts";
 import { type PostgresServer, startPostgresServer } from "../../src/local-cloud/postgres-server.ts";
-import type { AdminPasswords } from "../../src/postgres/instance-access.ts";
+import type { AdminPasswords, InstanceAccess } from "../../src/postgres/instance-access.ts";
 import type { PoolSettings } from "../../src/postgres/pool-settings.ts";
 import type { ClosablePools } from "../../src/postgres/pools.ts";
 import type { Session } from "../../src/postgres/session.ts";
 import {
   createTestPools,
+  directAccess,
   directPasswords,
   testInstance,
   testPoolSettings,
@@ -326,6 +327,38 @@ describe("a reload", () => {
     await until(() => load.served() > before + 40);
     const { failures } = await load.stop();
     assert.deepEqual(failures, []);
+    assert.equal(reads, 2);
+  });
+
+  it("also replaces a connection that was being opened, with a password that was read before", async () => {
+    let reads = 0;
+    let gate: Promise<void> | undefined;
+    const opening = Promise.withResolvers<void>();
+    const direct = directAccess({ pg17: server });
+    const access: InstanceAccess = {
+      ...direct,
+      async openStream(instance, options) {
+        opening.resolve();
+        await gate;
+        return direct.openStream(instance, options);
+      },
+    };
+    const passwords = {
+      ...directPasswords({ pg17: server }),
+      read: async () => {
+        reads += 1;
+        return server.adminPassword;
+      },
+    };
+    const letGo = Promise.withResolvers<void>();
+    gate = letGo.promise;
+    pools = createTestPools({ pg17: server }, { access, passwords });
+    const waiting = pidIn();
+    await opening.promise;
+    const reloading = pools.console.reload("everything").done;
+    letGo.resolve();
+    await reloading;
+    assert.ok((await waiting) > 0);
     assert.equal(reads, 2);
   });
 

@@ -92,17 +92,14 @@ function cachingPasswords(stored: () => string) {
   return { counts, passwords };
 }
 
-/** Lets everybody in, and ends the session in the very write that says so. */
-async function startFickleServer() {
+/** Answers everybody with the same, and counts. */
+async function startFickleServer(answer: Buffer) {
   const sockets: Socket[] = [];
   const listener = createServer((socket) => {
     sockets.push(socket);
     socket.on("error", () => {});
     socket.once("data", () => {
-      const fields = ["SFATAL", "VFATAL", "C57P01", "Mterminating connection", Buffer.from([0])];
-      socket.write(
-        Buffer.concat([message("R", int32(0)), message("Z", Buffer.from("I")), message("E", ...fields)]),
-      );
+      socket.write(answer);
     });
   });
   listener.listen(0, "127.0.0.1");
@@ -115,9 +112,15 @@ async function startFickleServer() {
   return { port, sessions: () => sockets.length, close };
 }
 
+const fatal = (state: string) =>
+  message("E", "SFATAL", "VFATAL", `C${state}`, "Msome words", Buffer.from([0]));
+
+/** Lets the caller in, and ends the session in the very write that says so. */
+const inAndOut = Buffer.concat([message("R", int32(0)), message("Z", Buffer.from("I")), fatal("57P01")]);
+
 describe("a session that the server ends", () => {
   it("in the moment in which it began was never there: another is opened", async () => {
-    const fickle = await startFickleServer();
+    const fickle = await startFickleServer(inAndOut);
     const direct = directAccess({ pg17: server });
     let opened = 0;
     const access: InstanceAccess = {
@@ -325,6 +328,58 @@ describe("an instance that cannot be reached", () => {
     assert.ok((await lend(pidOf)) > 0);
   });
 
+  describe("and whose breaker is open", () => {
+    const other = testTarget("pg17", "template1");
+    const settings = {
+      size: 1,
+      maxOverflow: 0,
+      connectionTimeoutMs: 20_000,
+      retryAttempts: 1,
+      breakerThreshold: 3,
+    };
+
+    /** Somebody who runs a statement without end, and two who wait for that connection. */
+    async function fillPool() {
+      open(settings, throughRelay());
+      const running = rejection(lend((session) => session.query("SELECT pg_sleep(60)")));
+      await until(() => pools.totals().checkedOut === 1);
+      const waiting = [lend(pidOf), lend(pidOf)].map(rejection);
+      await until(() => pools.totals().waiting === 2);
+      return { running, waiting };
+    }
+
+    const openBreaker = async (failures: number): Promise<void> => {
+      relay.set("refuse");
+      for (let i = 0; i < failures; i++)
+        assert.deepEqual((await rejection(pools.withSession(other, borrower, pidOf))).details, {});
+    };
+
+    async function assertRefusedSoon(waiting: readonly Promise<ServiceError>[]): Promise<void> {
+      const startedAt = performance.now();
+      for (const error of await Promise.all(waiting)) assert.equal(error.details.reason, "breaker_open");
+      assert.ok(performance.now() - startedAt < 5_000);
+    }
+
+    it("refuses those in line too, when the last connection is lost", async () => {
+      const { running, waiting } = await fillPool();
+      await openBreaker(2);
+      relay.reset();
+      assert.equal((await running).details.reason, "connection_lost");
+      await openBreaker(1);
+      await assertRefusedSoon(waiting);
+    });
+
+    it("refuses those in line when it opens, where only a statement is left that is not answered", async () => {
+      const { running, waiting } = await fillPool();
+      relay.mute();
+      await openBreaker(3);
+      await assertRefusedSoon([...waiting, rejection(lend(pidOf))]);
+      relay.set("pass");
+      await pools.console.kill("everything").done;
+      assert.equal((await running).details.reason, "connection_killed");
+    });
+  });
+
   it("that is silent is given up after the connection timeout, and slows no other instance", async () => {
     const silent = await startRelay(server.port);
     silent.set("silent");
@@ -357,6 +412,56 @@ describe("an instance that cannot be reached", () => {
     await server.shutDown();
     await server.startAgain();
     assert.ok((await lend(pidOf)) > 0);
+  });
+});
+
+describe("a server that starts, and lets nobody in yet", () => {
+  /** The first `times` streams go to a server that starts, later ones to the one that is there. */
+  async function startingUp(times: number) {
+    const starting = await startFickleServer(fatal("57P03"));
+    const direct = directAccess({ pg17: server });
+    let opened = 0;
+    const access: InstanceAccess = {
+      ...direct,
+      async openStream(instance, options) {
+        opened += 1;
+        const isStarting = opened <= times;
+        return isStarting ? () => streamTo("127.0.0.1", starting.port) : direct.openStream(instance, options);
+      },
+    };
+    return { access, starting };
+  }
+
+  it("serves those who waited once it is there", async () => {
+    const { access, starting } = await startingUp(6);
+    pools = createTestPools(
+      { pg17: server },
+      { access, settings: { retryAttempts: 5, breakerThreshold: 50 } },
+    );
+    const pids = await Promise.all([1, 2, 3].map(() => lend(pidOf)));
+    assert.ok(pids.every((pid) => pid > 0));
+    assert.equal(starting.sessions(), 6);
+    starting.close();
+  });
+
+  it("is left alone for the time of a recovery, and not for the breaker's, which is for one that is away", async () => {
+    const { access, starting } = await startingUp(3);
+    const settings = {
+      retryAttempts: 1,
+      breakerThreshold: 2,
+      breakerResetMs: 60_000,
+      breakerRecoveryMs: 1_000,
+    };
+    pools = createTestPools({ pg17: server }, { access, settings });
+    for (let i = 0; i < 2; i++) {
+      const error = await rejection(lend(pidOf));
+      assert.deepEqual([error.kind, error.details], ["unavailable", { sqlstate: "57P03" }]);
+    }
+    const refused = await rejection(lend(pidOf));
+    assert.deepEqual([refused.retryAfterS, refused.details], [1, { reason: "breaker_open" }]);
+    assert.ok((await until(() => lend(pidOf).catch(() => undefined))) > 0);
+    assert.equal(starting.sessions(), 3);
+    starting.close();
   });
 });
 

@@ -41,6 +41,19 @@ describe("the breaker", () => {
     assert.equal(breaker.refusedForMs(), 15_000);
   });
 
+  it("says since when it is open, however many probes failed meanwhile, and nothing once it closed", () => {
+    const { breaker, clock } = makeBreaker();
+    clock.advance(10);
+    fail(breaker, 4);
+    assert.equal(breaker.openSince(), undefined);
+    fail(breaker, 1);
+    clock.advance(60_000);
+    fail(breaker, 1);
+    assert.equal(breaker.openSince(), 10);
+    breaker.succeeded();
+    assert.equal(breaker.openSince(), undefined);
+  });
+
   it("lets exactly one probe through when the time is over", () => {
     const { breaker, clock } = makeBreaker();
     fail(breaker, 5);
