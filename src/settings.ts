@@ -166,8 +166,8 @@ export const settings = {
   STATEMENT_TIMEOUT: seconds(60, { min: 0.1, max: day }),
   LOCK_TIMEOUT: seconds(10, { min: 0.1, max: day }),
   IDLE_IN_TRANSACTION_TIMEOUT: seconds(60, { min: 0.1, max: day }),
-  INSTANCE_CONNECTION_LIMIT: integerOrZero(0, { min: 2, max: 100_000 }),
-  TOTAL_CONNECTION_LIMIT: integer(500, { min: 2, max: 100_000 }),
+  INSTANCE_CONNECTION_LIMIT: integerOrZero(0, { min: 3, max: 100_000 }),
+  TOTAL_CONNECTION_LIMIT: integer(500, { min: 3, max: 100_000 }),
   CLOUD_RUN_MAX_INSTANCES: integer(1, { min: 1, max: 10_000 }),
   SETTINGS_FILE: optional(
     text("", {

@@ -8,8 +8,8 @@ import type { PoolSettings } from "./pool-settings.ts";
 export interface InstanceState {
   readonly key: string;
   readonly breaker: Breaker;
-  /** How many pools it has. */
-  pools: number;
+  /** How many pools it has, and logins that are being tried. */
+  users: number;
   /** Connections that lie idle since before this moment may have died unnoticed. */
   suspectBefore: number;
   limitReadAt: number | undefined;
@@ -28,10 +28,10 @@ interface Cap {
 /** How much of an instance the service may take when nobody says: the rest is for those whom the database is for. */
 const shareOfInstance = 0.5;
 /**
- * A change needs two: one holds the lock of the instance, the other works. As many are opened before it is known how many
- * there may be.
+ * A change needs two: one holds the lock of the instance, the other works; a rotation tries the password on a third. As
+ * many may be open before it is known how many there may be.
  */
-export const leastLimit = 2;
+export const leastLimit = 3;
 /** An instance may have been resized: the limit is read again with a connection opened after that long. */
 const limitIsGoodForMs = 10 * 60_000;
 /** How long an instance is left as small as it was found after it had no connection to spare. */
@@ -53,7 +53,7 @@ export function createInstanceState(key: string, settings: PoolSettings, clock: 
       },
       clock,
     }),
-    pools: 0,
+    users: 0,
     suspectBefore: Number.NEGATIVE_INFINITY,
     limitReadAt: undefined,
     free: undefined,

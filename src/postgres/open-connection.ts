@@ -93,7 +93,8 @@ async function attemptToOpen(opener: Opener, request: OpenRequest, attemptsLeft:
   }
 }
 
-function judge(opener: Opener, target: Target, failure: ConnectFailure): void {
+/** Tells the instance's breaker, and whoever has to know, that an attempt failed. */
+export function judge(opener: Opener, target: Target, failure: ConnectFailure): void {
   tellBreaker(opener, failure);
   if (failure.suspectsMetadata) opener.access.refresh(target);
   opener.log.debug("connecting failed", {

@@ -16,8 +16,8 @@ import {
   readLimitIfDue,
 } from "./instance-state.ts";
 import { applicationNameOf, lend } from "./lease.ts";
-import { tryLogin } from "./login.ts";
-import { openConnection } from "./open-connection.ts";
+import { type Login, tryLogin } from "./login.ts";
+import { type Opener, openConnection } from "./open-connection.ts";
 import { createPauses } from "./pauses.ts";
 import { createPool, type Pool } from "./pool.ts";
 import type { PoolSettings } from "./pool-settings.ts";
@@ -76,6 +76,8 @@ export function createPools(options: PoolsOptions): ClosablePools {
   const applicationNames = new Map<string, string>();
   const closing = new AbortController();
   let waitsNoMore = false;
+  /** Logins that are being tried. */
+  let logins = 0;
   /** Requests that had a connection, by their signals. */
   const served = new WeakSet<AbortSignal>();
   const whenEmpty: (() => void)[] = [];
@@ -101,15 +103,8 @@ export function createPools(options: PoolsOptions): ClosablePools {
   function openPool(entry: Entry): Pool {
     const { target } = entry;
     const state = instanceOf(target);
-    state.pools += 1;
-    const opener = {
-      ...{ access, settings, clock, log, breaker: state.breaker, passwords: options.passwords },
-      holdsConnections: () => budget.open(state.key) > 0,
-      onFailure: (failure: { sqlstate: string | undefined }) => {
-        if (failure.sqlstate === sqlstate.tooManyConnections) capForNow(state, budget, clock);
-        if (state.breaker.refusedForMs() > 0) refuseUnreachable(state.key);
-      },
-    };
+    state.users += 1;
+    const opener = openerOf(state);
     return createPool({
       ...{ target, settings, clock, log, budget, instance: state.key, breaker: state.breaker },
       paused: pauses.holds(target),
@@ -128,6 +123,33 @@ export function createPools(options: PoolsOptions): ClosablePools {
       },
       onEmpty: (pool, failed) => emptied(entry, pool, failed),
     });
+  }
+
+  function openerOf(state: InstanceState): Opener {
+    return {
+      ...{ access, settings, clock, log, breaker: state.breaker, passwords: options.passwords },
+      holdsConnections: () => budget.open(state.key) > 0,
+      onFailure(failure) {
+        if (failure.sqlstate === sqlstate.tooManyConnections) capForNow(state, budget, clock);
+        if (state.breaker.refusedForMs() > 0) refuseUnreachable(state.key);
+      },
+    };
+  }
+
+  async function logIn(target: Target, login: Login): Promise<boolean> {
+    if (closing.signal.aborted) throw shuttingDown();
+    const state = instanceOf(target);
+    const signal = AbortSignal.any([login.signal, closing.signal]);
+    state.users += 1;
+    logins += 1;
+    try {
+      const means = { opener: openerOf(state), budget, instance: state.key };
+      return await tryLogin(means, target, { ...login, signal });
+    } finally {
+      logins -= 1;
+      left(state);
+      tellIfEmpty();
+    }
   }
 
   function refuseUnreachable(instance: string): void {
@@ -159,14 +181,17 @@ export function createPools(options: PoolsOptions): ClosablePools {
   }
 
   function forgotten(pool: Pool): void {
-    const state = instanceOf(pool.target);
-    state.pools -= 1;
+    left(instanceOf(pool.target));
+  }
+
+  function left(state: InstanceState): void {
+    state.users -= 1;
     forgetIfIdle(state);
   }
 
   /** An instance that failed lately is remembered: its breaker and its cap count. */
   function forgetIfIdle(state: InstanceState): void {
-    if (state.pools > 0 || state.cap !== undefined || !state.breaker.isQuiet()) return;
+    if (state.users > 0 || state.cap !== undefined || !state.breaker.isQuiet()) return;
     instances.delete(state.key);
   }
 
@@ -179,6 +204,10 @@ export function createPools(options: PoolsOptions): ClosablePools {
       forgotten(pool);
     }
     if (failed && !entry.wasOpen) entries.remove(entry);
+    tellIfEmpty();
+  }
+
+  function tellIfEmpty(): void {
     if (whenEmpty.length > 0 && isEmpty()) for (const done of whenEmpty.splice(0)) done();
   }
 
@@ -187,7 +216,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
   }
 
   function isEmpty(): boolean {
-    return everyPool().every((pool) => pool.isEmpty());
+    return logins === 0 && everyPool().every((pool) => pool.isEmpty());
   }
 
   function closeOldestIdle(instance: string | undefined): boolean {
@@ -222,7 +251,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
   }
 
   return {
-    tryLogin: (target, login) => tryLogin({ access, settings, clock }, target, login),
+    tryLogin: logIn,
     async withSession(target, borrower, fn) {
       const entry = entries.of(target);
       const { stats } = entry;
@@ -276,7 +305,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
     },
     async close({ deadlineMs = closeDeadlineMs } = {}) {
       cancelTidy?.();
-      closing.abort();
+      closing.abort(shuttingDown());
       for (const pool of everyPool()) pool.close(shuttingDown());
       if (isEmpty()) return;
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -275,8 +275,7 @@ describe("a pool", () => {
     open({ size: 1, maxOverflow: 3 });
     await Promise.all([1, 2, 3, 4].map(() => pools.withSession(orders, borrower, sleep(0.02))));
     assert.equal(pools.totals().overflow, 3);
-    await until(async () => (await countSessions()) === 1);
-    assert.equal(pools.totals().size, 1);
+    await until(async () => (await countSessions()) === 1 && pools.totals().size === 1);
   });
 
   it("holds nothing after the idle timeout", async () => {
@@ -334,7 +333,7 @@ describe("the budget of an instance", () => {
     const all = Array.from({ length: 100 }, () => pools.withSession(orders, borrower, sleep(0.05)));
     await Promise.all(all);
     const seen = await watch.stop();
-    assert.ok(seen > 2 && seen <= most, `${seen} sessions of ${most}`);
+    assert.ok(seen > 3 && seen <= most, `${seen} sessions of ${most}`);
   });
 
   it("is never exceeded on the server, by many databases at once, and all are served", async () => {

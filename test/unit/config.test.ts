@@ -124,7 +124,7 @@ describe("the configuration", () => {
     assert.equal(parseConfig({ INSTANCE_CONNECTION_LIMIT: "40" }).pools.instanceLimit, 40);
   });
 
-  it("refuses a limit that leaves no room for a change, which needs two connections", () => {
+  it("refuses a limit that leaves no room for a change, which needs up to three connections", () => {
     assert.throws(
       () => parseConfig({ INSTANCE_CONNECTION_LIMIT: "1", TOTAL_CONNECTION_LIMIT: "1" }),
       (error) => {
@@ -132,14 +132,14 @@ describe("the configuration", () => {
         assert.deepEqual(error.faults, [
           {
             name: "INSTANCE_CONNECTION_LIMIT",
-            problem: 'expected 0 or a whole number from 2 to 100000, found "1"',
+            problem: 'expected 0 or a whole number from 3 to 100000, found "1"',
           },
-          { name: "TOTAL_CONNECTION_LIMIT", problem: 'expected a whole number from 2 to 100000, found "1"' },
+          { name: "TOTAL_CONNECTION_LIMIT", problem: 'expected a whole number from 3 to 100000, found "1"' },
         ]);
         return true;
       },
     );
-    assert.equal(parseConfig({ INSTANCE_CONNECTION_LIMIT: "2" }).pools.instanceLimit, 2);
+    assert.equal(parseConfig({ INSTANCE_CONNECTION_LIMIT: "3" }).pools.instanceLimit, 3);
   });
 
   it("uses the project that Google Cloud names when Firestore has none of its own", () => {

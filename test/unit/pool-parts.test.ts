@@ -40,10 +40,10 @@ describe("the lifetime of a connection", () => {
 });
 
 describe("the limit of an instance", () => {
-  it("is half of what the server has, shared by the processes, and at least two, since a change needs them", () => {
+  it("is half of what the server has, shared by the processes, and at least three, since a rotation needs them", () => {
     assert.equal(deriveLimit(97, 1), 48);
     assert.equal(deriveLimit(97, 10), 4);
-    assert.equal(deriveLimit(22, 100), 2);
+    assert.equal(deriveLimit(22, 100), 3);
     assert.equal(deriveLimit(97, 0), 48);
   });
 });
