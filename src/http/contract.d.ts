@@ -11,7 +11,9 @@ export interface paths {
         /**
          * Health of the service
          * @description Says whether the service itself works, and how busy its connection pools are. It contacts no database. It is
-         *     `degraded` when callers wait for a connection while at least 90 % of the connections are in use.
+         *     `degraded` when callers wait for a connection while at least 90 % of the connections are in use, of all or of one
+         *     instance. Above 80 % and above 90 % it warns, and names the instance of whose connections the greatest part is in
+         *     use.
          */
         readonly get: operations["getServiceHealth"];
         readonly put?: never;
@@ -2037,7 +2039,7 @@ export interface components {
         };
         /** @description Totals over all connection pools of this process. */
         readonly PoolTotals: {
-            /** @description Pools, one per target in use. */
+            /** @description Pools, one per target in use; one that holds nothing is closed. */
             readonly pools: number;
             /** @description Open connections. */
             readonly size: number;

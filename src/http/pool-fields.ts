@@ -1,8 +1,8 @@
 import type { PoolTotals } from "../postgres/session.ts";
 
 /** How much of what the pools may hold is in use, from 0 to 1. */
-export function utilizationOf({ limit, checkedOut }: PoolTotals): number {
-  return limit === 0 ? 0 : checkedOut / limit;
+export function utilizationOf(use: Pick<PoolTotals, "limit" | "checkedOut"> | undefined): number {
+  return use === undefined || use.limit === 0 ? 0 : use.checkedOut / use.limit;
 }
 
 export function poolFields(totals: PoolTotals) {

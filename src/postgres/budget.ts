@@ -31,6 +31,8 @@ export interface Budget {
   /** Lowers the limit for now, because the server has no more (53300); undefined lifts that. */
   cap(instance: string, limit: number | undefined): void;
   limit(instance: string): number;
+  /** The limit, less what is kept back for health checks. */
+  room(instance: string): number;
   /** What the limit would be without a cap. */
   uncappedLimit(instance: string): number;
   /** Open connections, those that close not counted. */
@@ -196,6 +198,10 @@ export function createBudget(options: BudgetOptions): Budget {
     limit(instance) {
       const account = accounts.get(instance);
       return account === undefined ? options.instanceLimit() : limitOf(account);
+    },
+    room(instance) {
+      const account = accounts.get(instance);
+      return account === undefined ? lessReserve(options.instanceLimit(), false) : roomFor(account, false);
     },
     uncappedLimit: (instance) => accounts.get(instance)?.limit ?? options.instanceLimit(),
     open: (instance) => accounts.get(instance)?.open ?? 0,

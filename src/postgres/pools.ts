@@ -284,8 +284,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
       }
     },
     totals() {
-      const limitOf = (instance: string) => budget.limit(instance);
-      return sumUp(entries.all(), settings, limitOf, settings.totalLimit ?? defaultTotalLimit);
+      return sumUp(entries.all(), settings, budget, settings.totalLimit ?? defaultTotalLimit);
     },
     console: createConsole({
       entries: entries.all,

@@ -62,6 +62,15 @@ export interface BorrowOptions {
   readonly aside?: boolean;
 }
 
+/** How much of an instance's connections is in use. */
+export interface InstanceUse {
+  /** The connection name. */
+  readonly name: string;
+  readonly checkedOut: number;
+  /** The most that its present pools may have, without what is kept back for health checks. */
+  readonly limit: number;
+}
+
 export interface PoolTotals {
   readonly pools: number;
   readonly size: number;
@@ -72,6 +81,8 @@ export interface PoolTotals {
   readonly overflow: number;
   /** The most connections that all present pools may hold together. */
   readonly limit: number;
+  /** The instance of whose connections the greatest part is in use; absent when there is no pool. */
+  readonly mostUsed?: InstanceUse;
 }
 
 /**

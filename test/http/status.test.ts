@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, before, describe, it, test } from "node:test";
 import request from "supertest";
 import type { Target } from "../../src/domain/target.ts";
+import { type PostgresServer, startPostgresServer } from "../../src/local-cloud/postgres-server.ts";
 import { assertContract, assertProblem } from "../support/contract.ts";
 import { demoTarget, startTestServer } from "../support/http.ts";
 import { someStatus } from "../support/http-operations.ts";
+import { createTestPools, testTarget } from "../support/pools.ts";
+import { until } from "../support/until.ts";
 
 const { region: _region, ...withoutRegion } = demoTarget;
 
@@ -147,4 +150,51 @@ test("a service without pools is healthy and not divided by zero", async () => {
   assertContract("getServiceHealth", response);
   assert.equal(response.body.pools.utilization, 0);
   assert.equal(response.body.status, "healthy");
+});
+
+describe("with real pools, the health of the service", () => {
+  let server: PostgresServer;
+
+  before(async () => {
+    server = await startPostgresServer({ major: 17, mode: "permissive" });
+    for (let i = 0; i < 4; i++) await server.createDatabase(`idle_${i}`);
+  });
+  after(() => server.stop());
+
+  it("warns of the instance that is used most, whatever else is there", async () => {
+    const settings = { size: 10, maxOverflow: 0, instanceLimit: 11, idleTimeoutMs: 20 };
+    const pools = createTestPools({ busy: server, calm: server }, { settings });
+    const service = await startTestServer({ pools });
+    const read = async () => (await request(service.url).get("/health")).body;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const lent: Promise<void>[] = [];
+    const lend = (target: Target, count: number): Promise<boolean> => {
+      const more = Array.from({ length: count }, () =>
+        pools.withSession(target, { operation: "test" }, () => promise),
+      );
+      lent.push(...more);
+      return until(() => pools.totals().checkedOut === lent.length);
+    };
+    for (const name of ["busy", "calm"]) {
+      for (let i = 0; i < 4; i++)
+        await pools.withSession(testTarget(name, `idle_${i}`), { operation: "test" }, async () => {});
+    }
+    await until(() => pools.totals().pools === 0);
+    await lend(testTarget("calm", "postgres"), 2);
+    await lend(testTarget("busy", "postgres"), 8);
+    assert.deepEqual((await read()).warnings, []);
+    assert.deepEqual((await read()).pools.limit, 20);
+    const busy = "the database connections to test-project:europe-west1:busy are in use";
+    await lend(testTarget("busy", "postgres"), 1);
+    assert.deepEqual((await read()).warnings, [`More than 80 % of ${busy}`]);
+    await lend(testTarget("busy", "postgres"), 1);
+    const { warnings, status } = await read();
+    assert.deepEqual([warnings, status], [[`More than 90 % of ${busy}`], "healthy"]);
+    const waiting = pools.withSession(testTarget("busy", "idle_0"), { operation: "test" }, async () => {});
+    assert.deepEqual((await read()).status, "degraded");
+    resolve();
+    await Promise.all([...lent, waiting]);
+    await service.close();
+    await pools.close();
+  });
 });

@@ -314,6 +314,7 @@ describe("a pool", () => {
     const waiting = pools.withSession(orders, borrower, pidOf);
     assert.deepEqual(pools.totals(), {
       ...{ pools: 1, size: 3, checkedOut: 3, idle: 0, waiting: 1, overflow: 1, limit: 3 },
+      mostUsed: { name: "test-project:europe-west1:pg17", checkedOut: 3, limit: 3 },
     });
     for (const each of held) each.release();
     await waiting;

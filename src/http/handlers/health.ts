@@ -15,8 +15,8 @@ export function healthHandlers({
   return {
     async getServiceHealth() {
       const totals = context.pools.totals();
-      const utilization = utilizationOf(totals);
-      const status = totals.waiting > 0 && utilization >= 0.9 ? "degraded" : "healthy";
+      const greatest = Math.max(utilizationOf(totals), utilizationOf(totals.mostUsed));
+      const status = totals.waiting > 0 && greatest >= 0.9 ? "degraded" : "healthy";
       return {
         message: `The service is ${status}`,
         status,
@@ -25,7 +25,7 @@ export function healthHandlers({
         timestamp: new Date(now()).toISOString(),
         uptime_seconds: Math.max(0, now() - startedAt) / 1000,
         pools: poolFields(totals),
-        warnings: [...poolWarnings(totals, utilization), ...access.warnings(), ...accessWarnings(context)],
+        warnings: [...poolWarnings(totals), ...access.warnings(), ...accessWarnings(context)],
       };
     },
 
@@ -56,10 +56,20 @@ export function healthHandlers({
   };
 }
 
-function poolWarnings(totals: PoolTotals, utilization: number): string[] {
-  const level = [0.9, 0.8].find((limit) => utilization > limit);
-  const warnings =
-    level === undefined ? [] : [`More than ${level * 100} % of the database connections are in use`];
+const levels = [0.9, 0.8] as const;
+
+function levelOf(utilization: number): number {
+  return levels.find((level) => utilization > level) ?? 0;
+}
+
+function poolWarnings(totals: PoolTotals): string[] {
+  const [ofAll, ofInstance] = [levelOf(utilizationOf(totals)), levelOf(utilizationOf(totals.mostUsed))];
+  const warnings: string[] = [];
+  if (ofInstance > 0) {
+    const name = totals.mostUsed?.name;
+    warnings.push(`More than ${ofInstance * 100} % of the database connections to ${name} are in use`);
+  }
+  if (ofAll > ofInstance) warnings.push(`More than ${ofAll * 100} % of the database connections are in use`);
   if (totals.waiting > 0) {
     const wait = totals.waiting === 1 ? "request waits" : "requests wait";
     warnings.push(`${totals.waiting} ${wait} for a database connection`);
