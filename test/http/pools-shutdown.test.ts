@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Agent, request } from "node:http";
 import { after, before, describe, it } from "node:test";
 import type { LocalCloud } from "../../src/local-cloud/cloud.ts";
+import type { LocalInstance } from "../../src/local-cloud/local-instance.ts";
 import { startTestCloud } from "../support/cloud.ts";
 import { startServiceProcess } from "../support/service-process.ts";
 import { until } from "../support/until.ts";
@@ -13,19 +14,26 @@ interface Answer {
   readonly body: { readonly success: boolean; readonly details?: { readonly reason?: string } };
 }
 
-/** Undefined when the connection was refused or closed before anything was answered. */
+interface Health {
+  readonly pools: { readonly checked_out: number; readonly waiting: number };
+}
+
+/** Undefined when nobody listened any more. Rejects when a connection ends with no answer to what was sent on it. */
 function ask(port: number, agent: Agent, path: string, fields: object): Promise<Answer | undefined> {
   const body = JSON.stringify({ ...target, ...fields });
   const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) };
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const sent = request({ host: "127.0.0.1", port, path, method: "POST", agent, headers }, (response) => {
       let text = "";
       response.setEncoding("utf8").on("data", (chunk: string) => {
         text += chunk;
       });
       response.on("end", () => resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) }));
+      response.on("error", reject);
     });
-    sent.on("error", () => resolve(undefined));
+    sent.on("error", (error: NodeJS.ErrnoException) =>
+      error.code === "ECONNREFUSED" ? resolve(undefined) : reject(error),
+    );
     sent.end(body);
   });
 }
@@ -39,6 +47,12 @@ describe("the service that is told to stop under full load", { timeout: 60_000 }
 
   after(() => cloud.stop());
 
+  function instance(): LocalInstance {
+    const found = cloud.instances.find(({ name }) => name === target.instance_name);
+    assert.ok(found);
+    return found;
+  }
+
   async function countSessions(): Promise<number> {
     const counts = cloud.instances.map(async ({ server }) => {
       const { rows } = await server.querySuperuser<{ n: number }>(
@@ -50,45 +64,72 @@ describe("the service that is told to stop under full load", { timeout: 60_000 }
     return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
   }
 
+  /** Lets no reader of schemas go on, until the answer is called. Whoever comes new waits, too. */
+  async function holdReaders(databases: readonly string[]): Promise<() => Promise<void>> {
+    const { server } = instance();
+    const locks = databases.map((database) =>
+      server
+        .querySuperuser(
+          database,
+          "BEGIN; LOCK TABLE pg_catalog.pg_namespace IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)",
+        )
+        .catch(() => {}),
+    );
+    const holders = "FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%' AND wait_event = 'PgSleep'";
+    await until(async () => {
+      const { rows } = await server.querySuperuser("postgres", `SELECT 1 ${holders}`);
+      return rows.length === databases.length;
+    });
+    return async () => {
+      await server.querySuperuser("postgres", `SELECT pg_terminate_backend(pid) ${holders}`);
+      await Promise.all(locks);
+    };
+  }
+
   it("ends with 0 within its time, answers everybody it took in, and leaves no session", async () => {
-    const settings = {
+    await using service = startServiceProcess({
+      ...cloud.settings,
       AUTH_MODE: "none",
       API_HOST: "127.0.0.1",
       PORT: "0",
       CONNECTION_POOL_SIZE: "3",
-      LOG_LEVEL: "INFO",
-    };
-    await using service = startServiceProcess({
-      ...cloud.settings,
-      ...settings,
       CONNECTION_POOL_MAX_OVERFLOW: "2",
+      SHARED_READS: "false",
+      LOG_LEVEL: "INFO",
     });
     const port = await service.port();
     const agent = new Agent({ keepAlive: true });
-    const answers = new Map<number, number>();
-    const wrong: Answer[] = [];
-    let stopped = false;
+    const answers: Answer[] = [];
+    const statuses = (status: number) => answers.filter((answer) => answer.status === status).length;
     const clients = Array.from({ length: 100 }, async (_, i) => {
       const fields = { database_name: i % 3 === 0 ? "billing" : "orders" };
-      while (!stopped) {
+      for (;;) {
         const answer = await ask(port, agent, "/database/schemas", fields);
-        if (answer === undefined) return;
-        answers.set(answer.status, (answers.get(answer.status) ?? 0) + 1);
-        if (answer.status !== 200 && answer.status !== 503) wrong.push(answer);
-        if (answer.status === 503) return;
+        if (answer !== undefined) answers.push(answer);
+        if (answer?.status !== 200) return;
       }
     });
-    await until(() => (answers.get(200) ?? 0) > 500, { deadlineMs: 20_000 });
-    assert.ok((await countSessions()) > 0);
+    await until(() => answers.length > 500, { deadlineMs: 20_000 });
+    const release = await holdReaders(["orders", "billing"]);
+    await until(async () => {
+      const { pools } = (await (await fetch(`http://127.0.0.1:${port}/health`)).json()) as Health;
+      return pools.checked_out === 10 && pools.waiting === 90;
+    });
+    assert.equal(await countSessions(), 10);
+    const before = answers.length;
     const startedAt = performance.now();
     service.child.kill("SIGTERM");
+    await until(() => statuses(503) === 90);
+    assert.equal(answers.length, before + 90, "what runs is waited for");
+    await release();
+    await until(async () => (await countSessions()) === 0);
     assert.equal(await service.exited, 0);
     assert.ok(performance.now() - startedAt < 8_000);
-    stopped = true;
     await Promise.all(clients);
     agent.destroy();
-    assert.deepEqual(wrong, []);
-    assert.equal(await countSessions(), 0);
+    assert.deepEqual([statuses(503), statuses(200)], [90, before + 10]);
+    for (const { status, body } of answers)
+      if (status === 503) assert.equal(body.details?.reason, "shutting_down");
   });
 
   it("answers 503 to requests of a paused database, and ends in time too", async () => {
