@@ -29,6 +29,10 @@ export function planPrivileges(
   for (const group of merged.values()) planPrivilegeGroup(draft, group, roles);
 }
 
+/**
+ * One statement for all of a type where it serves. Beside an object that is out of reach it would fail (42501), so the others are named,
+ * a hundred a statement; types always are, since there is no GRANT ON ALL TYPES.
+ */
 function planPrivilegeGroup(
   draft: Draft,
   group: readonly PrivilegeGap[],

@@ -7,9 +7,10 @@ import { readCreators } from "../../src/postgres/creators.ts";
 import { countQueries } from "../support/count-queries.ts";
 import { majors, type RoleFleet, startRoleFleet } from "../support/role-fleet.ts";
 
-const schemas = Array.from({ length: 40 }, (_, at) => `s ${String(at).padStart(2, "0")}`);
-
 for (const major of majors) {
+  // 360 roles, where it is not the same as on the major before.
+  const count = major === 14 || major === 18 ? 60 : 15;
+  const schemas = Array.from({ length: count }, (_, at) => `s ${String(at).padStart(2, "0")}`);
   const mode = major % 2 === 0 ? "strict" : "permissive";
   describe(`drift of many schemas on PostgreSQL ${major}, ${mode}`, () => {
     let fleet: RoleFleet;
@@ -26,9 +27,9 @@ for (const major of majors) {
     });
     after(() => fleet.stop());
 
-    test("the number of queries is the same for two schemas and for forty, in sync or not", async () => {
+    test(`the number of queries is the same for five schemas and for ${count}, in sync or not`, async () => {
       const { context, take } = countQueries(fleet.context);
-      const count = async (drifted: number): Promise<number> => {
+      const queries = async (drifted: number): Promise<number> => {
         take();
         const { drift } = await readDrift(context, fleet.call(), target, {});
         assert.equal(new Set(drift.map(({ object }) => object.match(/s \d\d/)?.[0])).size, drifted);
@@ -41,18 +42,18 @@ for (const major of majors) {
         const revokes = names.map((name) => `REVOKE SELECT ON "${name}".t FROM "shop_${name}_reader"`);
         await fleet.sql(target, revokes.join(";"));
       };
-      await initialize(schemas.slice(0, 2));
-      const two = await count(0);
-      await drop(schemas.slice(0, 2));
-      const twoDrifted = await count(2);
-      await initialize(schemas.slice(2));
+      await initialize(schemas.slice(0, 5));
+      const fiveInSync = await queries(0);
+      await drop(schemas.slice(0, 5));
+      const fiveDrifted = await queries(5);
+      await initialize(schemas.slice(5));
       await drop(schemas);
-      const fortyDrifted = await count(40);
+      const allDrifted = await queries(count);
       const grants = schemas.map((name) => `GRANT SELECT ON "${name}".t TO "shop_${name}_reader"`);
       await fleet.sql(target, `SET ROLE postgres; ${grants.join(";")}`);
-      const forty = await count(0);
-      assert.deepEqual([forty, fortyDrifted], [two, twoDrifted]);
-      assert.ok(fortyDrifted <= 36, `${fortyDrifted} queries`);
+      const inSync = await queries(0);
+      assert.deepEqual([inSync, allDrifted], [fiveInSync, fiveDrifted]);
+      assert.ok(allDrifted <= 36, `${allDrifted} queries`);
     });
 
     test("the creators are those that has_schema_privilege names", async () => {
