@@ -5,8 +5,9 @@ import { heldStates, requestMs, type StoredAccess } from "../../src/domain/tempo
 import { ServiceError } from "../../src/errors.ts";
 import { requestAccess } from "../../src/operations/access.ts";
 import { approveAccess } from "../../src/operations/access-approval.ts";
-import { accessWarnings, sweepAccesses } from "../../src/operations/access-sweep.ts";
+import { accessWarnings, sweepAccesses, sweepBeforeRead } from "../../src/operations/access-sweep.ts";
 import type { Call, Context } from "../../src/operations/context.ts";
+import { listRoles } from "../../src/operations/role-list.ts";
 import { initializeRoles } from "../../src/operations/roles.ts";
 import type { Pools } from "../../src/postgres/session.ts";
 import { accessCaller } from "../support/access-callers.ts";
@@ -30,7 +31,7 @@ describe("the sweep of temporary access", { timeout: 120_000 }, () => {
     target = await fleet.createDatabase(
       17,
       "swept",
-      "CREATE SCHEMA app AUTHORIZATION postgres; CREATE ROLE dave LOGIN; CREATE ROLE erin LOGIN",
+      "CREATE SCHEMA app AUTHORIZATION postgres; CREATE ROLE dave LOGIN; CREATE ROLE erin LOGIN; CREATE ROLE frank LOGIN",
     );
     await initializeRoles(fleet.context, fleet.call(), target, { schema: "app" });
     const pools: Pools = {
@@ -102,5 +103,42 @@ describe("the sweep of temporary access", { timeout: 120_000 }, () => {
     );
     await approveAccess(context, by("approver1"), target, { id: anew.access.id });
     assert.equal(await isMember("erin"), true);
+  });
+
+  it("goes by its clock, also when that goes forwards and back", async () => {
+    const { id } = (await requestAccess(context, by("dave"), target, wish)).access;
+    await approveAccess(context, by("approver1"), target, { id });
+    const until = (await store.read(id))?.expiresAt ?? 0;
+    // What was known is old for a clock that goes back; what is not over then stays.
+    await listRoles(context, fleet.call(), target, {});
+    assert.equal(sweepBeforeRead(context, fleet.call(), target), undefined);
+    now -= 10 * hour;
+    assert.notEqual(sweepBeforeRead(context, fleet.call(), target), undefined);
+    await listRoles(context, fleet.call(), target, {});
+    assert.equal(await isMember("dave"), true);
+    assert.equal((await store.read(id))?.expiresAt, until);
+    // What ended by a clock that was ahead does not come back with it.
+    now = until;
+    await listRoles(context, fleet.call(), target, {});
+    assert.equal(await isMember("dave"), false);
+    now -= 2 * hour;
+    assert.deepEqual(await sweepAccesses(context, fleet.call()), []);
+    await listRoles(context, fleet.call(), target, {});
+    assert.deepEqual([await isMember("dave"), (await store.read(id))?.state], [false, "expired"]);
+    await assert.rejects(approveAccess(context, by("approver1"), target, { id }), /is expired already/);
+  });
+
+  it("takes an approval back that its process decided by a clock that was behind, once it is over by another's", async () => {
+    const { id } = (await requestAccess(context, by("frank"), target, { ...wish, durationMs: hour })).access;
+    const behind = { ...context, accesses: { store, now: () => now - 2 * hour } };
+    await approveAccess(behind, by("approver1"), target, { id });
+    assert.equal(await isMember("frank"), true);
+    assert.deepEqual(await sweepAccesses(behind, fleet.call()), []);
+    const swept = await sweepAccesses(context, fleet.call());
+    assert.deepEqual(
+      swept.map(({ access, outcome }) => [access.id, outcome]),
+      [[id, "expired"]],
+    );
+    assert.equal(await isMember("frank"), false);
   });
 });
