@@ -21,6 +21,7 @@ import {
 } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { readUnexpressed } from "../postgres/unexpressed.ts";
+import { sweepBeforeRead } from "./access-sweep.ts";
 import { planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { planState } from "./desired-state.ts";
@@ -39,6 +40,8 @@ export interface ImportResult {
  * empty in every mode. Roles that bear this service's mark come as their template.
  */
 export async function importState(context: Context, call: Call, target: Target): Promise<ImportResult> {
+  const due = sweepBeforeRead(context, call, target);
+  if (due !== undefined) await due;
   const { result } = await planOnly(context, call, target, async (session) => ({
     statements: [],
     warnings: [],

@@ -11,6 +11,7 @@ import type { Context } from "../../src/operations/context.ts";
 import { applyState, planState } from "../../src/operations/desired-state.ts";
 import { assignRole } from "../../src/operations/memberships.ts";
 import { initializeRoles } from "../../src/operations/roles.ts";
+import { importState } from "../../src/operations/state-import.ts";
 import { createUser } from "../../src/operations/user-create.ts";
 import { accessCaller } from "../support/access-callers.ts";
 import { createFakeCloud } from "../support/fake-cloud.ts";
@@ -154,6 +155,15 @@ describe("a membership that is asked for as a standing one while an access holds
       [],
     );
     assert.deepEqual([await isMember(target, "judy"), await isMember(target, "kim")], [false, false]);
+  });
+
+  it("is not in a state that is read after its end", async () => {
+    const target = testTarget("pg17", "standing");
+    await give(target, "lena");
+    now += hour + 1;
+    const { state } = await importState(context, fleet.call(), target);
+    assert.ok(state.memberships.some(({ member }) => member === "dave"));
+    assert.ok(!state.memberships.some(({ member }) => member === "lena"));
   });
 
   /** The standing members of the reader. */
