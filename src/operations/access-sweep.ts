@@ -1,29 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { previewStatements, type StatementPreview } from "../domain/plan.ts";
 import { connectionName, type Instance, instanceKey } from "../domain/target.ts";
-import {
-  type AccessState,
-  dueAt,
-  heldStates,
-  isLapsed,
-  isOver,
-  type StoredAccess,
-} from "../domain/temporary-access.ts";
+import { dueAt, heldStates, type StoredAccess } from "../domain/temporary-access.ts";
 import { type ErrorKind, ServiceError } from "../errors.ts";
-import { endAccess, planEnd } from "./access-end.ts";
-import { decideGrant, grantAccess, isGrantedBy, newGranter } from "./access-grant.ts";
 import { accessesOf } from "./access-holders.ts";
-import { planOnly } from "./apply.ts";
+import { planOne, type Swept, settleOne } from "./access-settle.ts";
 import type { Call, Context } from "./context.ts";
-
-export interface Swept {
-  readonly access: StoredAccess;
-  /** `mended`: a grant that was begun and not recorded is in force now. */
-  readonly outcome: "expired" | "revoked" | "lapsed" | "mended" | "failed";
-  readonly problem?: string;
-  /** Of a dry run: the access is as it is, and `outcome` what would become of it. */
-  readonly plan?: readonly StatementPreview[];
-}
 
 /** What this process knows of an instance: no question to Firestore while it is recent and nothing is due. */
 interface Known {
@@ -73,13 +54,22 @@ export async function sweepAccesses(context: Context, call: Call): Promise<reado
   // What another process ended is not overdue here any more.
   if (due.length < mostDue)
     for (const id of overdue.keys()) if (!due.some((one) => one.id === id)) overdue.delete(id);
-  return byInstance(context, call, due, settleOne);
+  return byInstance(context, call, due, settleAndForget);
 }
 
 /** What a sweep would do now. Changes nothing. */
 export async function planSweep(context: Context, call: Call): Promise<readonly Swept[]> {
   return byInstance(context, call, await readDue(context), planOne);
 }
+
+/** What was known of the instance is not any more. */
+const settleAndForget: SettleOne = async (context, call, access) => {
+  forgetAccesses(context, access.target);
+  const swept = await settleOne(context, call, access);
+  forgetAccesses(context, access.target);
+  memoryOf(context).overdue.delete(access.id);
+  return swept;
+};
 
 type SettleOne = (context: Context, call: Call, access: StoredAccess) => Promise<Swept | undefined>;
 
@@ -137,7 +127,7 @@ async function sweepInstance(context: Context, call: Call, instance: Instance): 
     const held = (await store.open(instance)).filter((one) => heldStates.includes(one.state));
     const due = held.filter((one) => (dueAt(one) ?? Number.POSITIVE_INFINITY) <= at);
     const later = held.filter((one) => !due.includes(one)).map((one) => dueAt(one) ?? 0);
-    const swept = await settle(context, sweepCall(call.log), due, settleOne);
+    const swept = await settle(context, sweepCall(call.log), due, settleAndForget);
     // What failed is tried again when what is known is old, not by each read.
     const mended = swept
       .filter(({ outcome }) => outcome === "mended")
@@ -154,7 +144,7 @@ async function settle(
   context: Context,
   call: Call,
   due: readonly StoredAccess[],
-  settleOne: SettleOne,
+  settleEach: SettleOne,
 ): Promise<Swept[]> {
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(instanceMs)]);
   const swept: Swept[] = [];
@@ -166,7 +156,7 @@ async function settle(
       continue;
     }
     try {
-      const one = await settleOne(context, { ...call, signal }, access);
+      const one = await settleEach(context, { ...call, signal }, access);
       if (one !== undefined) swept.push(one);
     } catch (error) {
       call.log.error("a temporary access could not be ended, or mended; it stays due", {
@@ -184,73 +174,6 @@ async function settle(
 function failed(context: Context, access: StoredAccess, problem: string): Swept {
   memoryOf(context).overdue.set(access.id, connectionName(access.target));
   return { access, outcome: "failed", problem };
-}
-
-/** Undefined when another process did it, or does. */
-async function settleOne(context: Context, call: Call, access: StoredAccess): Promise<Swept | undefined> {
-  forgetAccesses(context, access.target);
-  const isGrant = isToBeMended(context, access);
-  const after =
-    access.state === "requested"
-      ? await lapse(context, call, access)
-      : isGrant
-        ? await mendGrant(context, call, access)
-        : await endAccess(context, call, access);
-  forgetAccesses(context, access.target);
-  memoryOf(context).overdue.delete(access.id);
-  if (after === undefined || (after.state === "active" && !isGrant)) return undefined;
-  const outcome = outcomes[after.state];
-  return outcome === undefined ? undefined : { access: after, outcome };
-}
-
-/** Where nothing may be granted any more, a grant that was begun is ended too. */
-function isToBeMended(context: Context, access: StoredAccess): boolean {
-  const { now, mayGrantIn = () => true } = accessesOf(context);
-  return access.state === "granting" && !isOver(access, now()) && mayGrantIn(access.target.region);
-}
-
-async function planOne(context: Context, call: Call, access: StoredAccess): Promise<Swept | undefined> {
-  if (access.state === "requested") return { access, outcome: "lapsed", plan: [] };
-  const isGrant = isToBeMended(context, access);
-  const { statements } = isGrant
-    ? await planOnly(context, call, access.target, decideGrant(context, access))
-    : await planEnd(context, call, access);
-  const isExpiry = access.endedBy === null && isOver(access, accessesOf(context).now());
-  const outcome = isGrant ? "mended" : isExpiry ? "expired" : "revoked";
-  return { access, outcome, plan: previewStatements(statements) };
-}
-
-const outcomes: Partial<Record<AccessState, Swept["outcome"]>> = {
-  active: "mended",
-  expired: "expired",
-  revoked: "revoked",
-  lapsed: "lapsed",
-};
-
-/** Nobody may approve it any more. */
-async function lapse(context: Context, call: Call, { id }: StoredAccess): Promise<StoredAccess | undefined> {
-  const { store, now } = accessesOf(context);
-  return store.change(id, ["requested"], { state: "lapsed", endedBy: call.actor, endedAt: now() }, (stored) =>
-    isLapsed(stored, now()),
-  );
-}
-
-/** Takes the grant over from the process that began it, and goes on with it. */
-async function mendGrant(
-  context: Context,
-  call: Call,
-  access: StoredAccess,
-): Promise<StoredAccess | undefined> {
-  const { store } = accessesOf(context);
-  const mine = await store.change(access.id, ["granting"], { granter: newGranter() }, isGrantedBy(access));
-  if (mine === undefined) return undefined;
-  try {
-    return await grantAccess(context, call, mine);
-  } catch (error) {
-    const stored = await store.read(access.id);
-    if (stored?.state === "granting" && isGrantedBy(mine)(stored)) throw error;
-    return undefined;
-  }
 }
 
 /** A call of the service itself, which goes on when whoever caused it has gone. */

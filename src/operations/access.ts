@@ -19,7 +19,8 @@ import {
   refused,
   sameTarget,
 } from "./access-rules.ts";
-import { forgetAccesses, planSweep, type Swept, sweepAccesses } from "./access-sweep.ts";
+import type { Swept } from "./access-settle.ts";
+import { forgetAccesses, planSweep, sweepAccesses } from "./access-sweep.ts";
 import { planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { findGroupRole } from "./memberships.ts";

@@ -212,7 +212,9 @@ describe("offboarding, stopped between any two steps", { timeout: 160_000 }, () 
   it("goes on with what a killed process left when the service starts again, without being asked", async () => {
     await settle();
     await killAfter(3);
-    await using _next = await startCloudService(cloud, { settings: { OPERATION_LEASE: "2" } });
+    // What began before its region was taken from the service is gone on with.
+    const settings = { OPERATION_LEASE: "2", ALLOWED_REGIONS: "us-central1" };
+    await using _next = await startCloudService(cloud, { settings });
     await until(
       async () =>
         (await server().querySuperuser("postgres", `SELECT FROM pg_roles WHERE rolname = ${literal}`)).rows
