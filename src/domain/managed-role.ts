@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { invalidField, ServiceError } from "../errors.ts";
-import { identifierFault, maxIdentifierBytes } from "./names.ts";
+import { identifierFault, isSystemRole, maxIdentifierBytes } from "./names.ts";
 import { nativeRoleSince } from "./native-roles.ts";
 import {
   type ColumnGrant,
@@ -85,7 +85,7 @@ export function expandTemplate(
   assertDistinct(template, names);
   return template.roles.map((role) => {
     const name = names.get(role.kind) ?? role.kind;
-    const fault = name.startsWith("pg_") ? "is reserved for PostgreSQL" : identifierFault(name);
+    const fault = isSystemRole(name) ? "is reserved for PostgreSQL or Cloud SQL" : identifierFault(name);
     if (fault !== undefined) {
       throw invalidField("schema_name", `the role name ${JSON.stringify(name)} that it leads to ${fault}`);
     }

@@ -1,5 +1,6 @@
 import { at, type FaultList } from "./fault-list.ts";
 import { managedRoleName } from "./managed-role.ts";
+import { isSystemRole } from "./names.ts";
 import type { RoleTemplate, Template } from "./role-template.ts";
 
 /** What can only be seen of all roles together: kinds that are there twice, what they inherit, and their names. */
@@ -11,6 +12,11 @@ export function checkRolesTogether(list: FaultList, template: Template): void {
     if (kinds.has(role.kind)) list.add(at(pointer, "kind"), `${role.kind} is there twice`);
     kinds.set(role.kind, kinds.get(role.kind) ?? role);
     const name = managedRoleName(template, role, "database", "schema");
+    if (isSystemRole(name))
+      list.add(
+        at(pointer, "name_pattern"),
+        `leads to names such as ${name}, which PostgreSQL (pg_) or Cloud SQL (cloudsql) keeps`,
+      );
     const other = names.get(name);
     if (other !== undefined && other !== role.kind)
       list.add(at(pointer, "name_pattern"), `leads to the same name as the role ${other} has`);

@@ -1486,14 +1486,15 @@ export interface components {
             readonly purpose?: string;
             /**
              * @description With `{database}`, and `{schema}` when the scope is schema; `{kind}` and `{template}` are there too. Without
-             *     it, `{database}_{schema}_{kind}` or `{database}_{kind}`.
+             *     it, `{database}_{schema}_{kind}` or `{database}_{kind}`. No name may begin with pg_ or cloudsql.
              */
             readonly name_pattern?: string;
             /** @description Kinds of this template of which it is a member. */
             readonly inherits?: readonly string[];
             /**
              * @description Predefined roles of which it is a member, such as pg_monitor. Those that the server's version does not have are
-             *     left out.
+             *     left out. Those that reach beyond any schema, such as pg_read_all_data, are for callers whose policy names them
+             *     (`native_roles`): to write the template, to use it, and to assign the role.
              */
             readonly native_roles?: readonly string[];
             /** @description NOLOGIN and INHERIT, which every role has; any other is refused. */

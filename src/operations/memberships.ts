@@ -170,7 +170,9 @@ function plainRole(session: Session, schema: string, name: string, row: RoleRow 
 
 export const planAssignment: Plans = async (session, role, user, book) => {
   const rows = await readMemberships(session, { roles: [role.name], members: [user.name] });
-  const held = rows.some((row) => row.inherit || session.versionNum < membershipOptionsSince);
+  // Without SET the user could not create as the role, which is what makes others see what it creates.
+  const isModern = session.versionNum >= membershipOptionsSince;
+  const held = isModern ? rows.some((row) => row.inherit) && rows.some((row) => row.set) : rows.length > 0;
   const statements: Statement[] = [];
   const warnings: string[] = [];
   if (!held) {

@@ -1,8 +1,9 @@
 import type { ManagedRole } from "../domain/managed-role.ts";
+import type { Statement } from "../domain/plan.ts";
 import type { PrivilegeGap } from "../postgres/schema-catalog.ts";
 import type { GrantObject } from "../postgres/statements/privileges.ts";
 import { changePrivileges } from "../postgres/statements/privileges.ts";
-import { type Draft, describeObjects, mayActFor } from "./role-draft.ts";
+import type { Draft } from "./role-draft.ts";
 
 /** Columns that a definition names and that are not there: nothing can be granted on them, and nobody is to be blamed. */
 export function planAbsentColumns(draft: Draft, role: ManagedRole): void {
@@ -27,20 +28,32 @@ export function planAbsentColumns(draft: Draft, role: ManagedRole): void {
   }
 }
 
-/** REVOKE on a table takes the same privilege on its columns with it: those of the definition are granted again. */
-export function planColumnsAgain(draft: Draft, role: ManagedRole): void {
-  const { state } = draft;
-  for (const gap of state.gaps) {
-    if (gap.action !== "revoke" || gap.role !== role.name || gap.objectType !== "table") continue;
-    if (!mayActFor(draft, gap.owner)) continue;
-    for (const { name } of gap.objects) {
-      for (const grant of role.columnGrants.filter((one) => one.table === name)) {
-        const privileges = grant.privileges.filter((one) => gap.privileges.includes(one));
-        const objects = presentColumns(draft, role, name, grant.columns);
-        if (privileges.length > 0 && objects.length > 0) grantAgain(draft, gap, privileges, objects);
-      }
-    }
-  }
+/**
+ * REVOKE on tables takes the same privileges on their columns with it: those of the definition are granted again, in the
+ * same finding, since without the one there is no need of the other.
+ */
+export function planColumnsAgain(
+  draft: Draft,
+  role: ManagedRole,
+  {
+    action,
+    objectType,
+    privileges,
+    objects,
+  }: Pick<PrivilegeGap, "action" | "objectType" | "privileges" | "objects">,
+): Statement[] {
+  if (action !== "revoke" || objectType !== "table") return [];
+  const { database, schema } = draft.state;
+  return objects.flatMap(({ name }) =>
+    role.columnGrants.flatMap((grant) => {
+      if (grant.table !== name) return [];
+      const again = grant.privileges.filter((one) => privileges.includes(one));
+      const columns = presentColumns(draft, role, name, grant.columns);
+      if (again.length === 0 || columns.length === 0) return [];
+      const about = { action: "grant", database, schema, objectType: "column", grantee: role.name } as const;
+      return changePrivileges({ ...about, privileges: again, objects: columns });
+    }),
+  );
 }
 
 function presentColumns(
@@ -53,31 +66,4 @@ function presentColumns(
   return columns
     .filter((column) => !absent.some((one) => one.column === column))
     .map((column) => ({ name: table, arguments: null, column }));
-}
-
-function grantAgain(
-  draft: Draft,
-  gap: PrivilegeGap,
-  privileges: readonly string[],
-  objects: readonly GrantObject[],
-): void {
-  const { database, schema } = draft.state;
-  const { role, owner } = gap;
-  const list = privileges.join(", ");
-  draft.findings.push({
-    kind: "missing",
-    role,
-    object: describeObjects(schema, "column", objects),
-    detail: `${role} loses ${list} on them with the same on the table`,
-    actsFor: [owner],
-    statements: changePrivileges({
-      action: "grant",
-      database,
-      schema,
-      objectType: "column",
-      privileges,
-      grantee: role,
-      objects,
-    }),
-  });
 }

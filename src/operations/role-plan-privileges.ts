@@ -8,6 +8,7 @@ import {
   revokeAsGrantor,
 } from "../postgres/statements/privileges.ts";
 import { canTake, type Draft, describeObjects, mayActFor, namesAtMost, unreachable } from "./role-draft.ts";
+import { planColumnsAgain } from "./role-plan-columns.ts";
 
 export function planPrivileges(
   draft: Draft,
@@ -41,12 +42,13 @@ function planPrivilegeGroup(
   const { state } = draft;
   const [first] = group;
   if (first === undefined) return;
+  const role = roles.get(first.role);
   const objects = group.flatMap((gap) => gap.objects);
   const owners = state.objectOwners.get(first.objectType);
   const all =
     first.action === "grant" &&
     objects.length > namesAtMost &&
-    coversType(roles.get(first.role), first) &&
+    coversType(role, first) &&
     owners?.every((owner) => mayActFor(draft, owner)) === true;
   const grants = first.action === "grant";
   draft.findings.push({
@@ -58,15 +60,18 @@ function planPrivilegeGroup(
       ...((all ? owners : undefined) ?? group.map((gap) => gap.owner)),
       ...schemaRights(draft, first),
     ],
-    statements: changePrivileges({
-      action: first.action,
-      database: state.database,
-      schema: state.schema,
-      objectType: first.objectType,
-      privileges: first.privileges,
-      grantee: first.role,
-      objects: all ? "all" : objects,
-    }),
+    statements: [
+      ...changePrivileges({
+        action: first.action,
+        database: state.database,
+        schema: state.schema,
+        objectType: first.objectType,
+        privileges: first.privileges,
+        grantee: first.role,
+        objects: all ? "all" : objects,
+      }),
+      ...(role === undefined ? [] : planColumnsAgain(draft, role, { ...first, objects })),
+    ],
   });
 }
 

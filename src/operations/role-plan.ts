@@ -4,7 +4,7 @@ import type { RoleRow } from "../postgres/role-catalog.ts";
 import { commentManagedRole, createManagedRole, resetRoleAttributes } from "../postgres/statements/roles.ts";
 import type { Draft } from "./role-draft.ts";
 import type { RoleFinding } from "./role-finding.ts";
-import { planAbsentColumns, planColumnsAgain } from "./role-plan-columns.ts";
+import { planAbsentColumns } from "./role-plan-columns.ts";
 import { planDefaults } from "./role-plan-defaults.ts";
 import { planMemberships } from "./role-plan-memberships.ts";
 import { planExtensions, planForeignGrants, planPrivileges } from "./role-plan-privileges.ts";
@@ -36,7 +36,6 @@ export function planRoles(
   for (const role of touched) planRole(draft, role, state.roles.get(role.name));
   for (const role of wanted) planMemberships(draft, role, touched);
   for (const action of ["revoke", "grant"] as const) planPrivileges(draft, touched, action);
-  for (const role of touched) planColumnsAgain(draft, role);
   for (const role of touched) planAbsentColumns(draft, role);
   for (const role of touched) planForeignGrants(draft, role);
   for (const action of ["revoke", "grant"] as const) planDefaults(draft, touched, action);

@@ -47,14 +47,19 @@ export interface RoleState {
   readonly grantable: ReadonlySet<string>;
 }
 
-/** Reads it. Needs an open transaction. */
+/**
+ * Reads it. Needs an open transaction. `coming` are roles that will be able to create in the schema besides those of
+ * `wanted`; `public` is everybody.
+ */
 export async function readRoleState(
   session: Session,
   schema: string,
   wanted: readonly ManagedRole[],
   registered: ReadonlySet<string>,
+  coming: readonly string[] = [],
 ): Promise<RoleState> {
-  const state = (await readRoleStates(session, new Map([[schema, wanted]]), registered)).get(schema);
+  const states = await readRoleStates(session, new Map([[schema, wanted]]), registered, coming);
+  const state = states.get(schema);
   if (state === undefined) throw new TypeError("the state of a schema that was asked for is missing");
   return state;
 }
@@ -67,8 +72,9 @@ export async function readRoleStates(
   session: Session,
   wanted: ReadonlyMap<string, readonly ManagedRole[]>,
   registered: ReadonlySet<string>,
+  coming: readonly string[] = [],
 ): Promise<Map<string, RoleState>> {
-  const read = await readAll(session, wanted);
+  const read = await readAll(session, wanted, coming);
   const authority = await readAuthority(session, [
     ...read.memberships.map((row) => row.grantor).filter((grantor) => grantor !== session.user),
     ...read.extensionRelations.map((relation) => relation.owner),
@@ -99,12 +105,19 @@ const hashJoins = "SELECT set_config('enable_nestloop', 'off', true), set_config
 
 type Read = Awaited<ReturnType<typeof readAll>>;
 
-async function readAll(session: Session, wanted: ReadonlyMap<string, readonly ManagedRole[]>) {
+async function readAll(
+  session: Session,
+  wanted: ReadonlyMap<string, readonly ManagedRole[]>,
+  coming: readonly string[],
+) {
   const schemas = [...wanted.keys()];
   const pairs = [...wanted].flatMap(([schema, roles]) => roles.map((role) => ({ role, schema })));
   const names = [...new Set(pairs.map(({ role }) => role.name))];
   const extensions = [...new Set(pairs.flatMap(({ role }) => role.extensions))];
-  const future = [...wanted].map(([schema, roles]) => ({ schema, roles: futureCreators(roles) }));
+  const future = [...wanted].map(([schema, roles]) => ({
+    schema,
+    roles: [...futureCreators(roles), ...coming],
+  }));
   const memberships = await readMemberships(session, { members: names });
   // The planner takes the lists that are joined for short ones: of many schemas or tables nested loops would take minutes.
   await session.query(hashJoins);
@@ -167,7 +180,7 @@ function actedFor(session: Session, read: Read, schema: string, wanted: readonly
 }
 
 /** The managed roles that may create in the schema by their definition, whether they exist yet or not. */
-function futureCreators(wanted: readonly ManagedRole[]): string[] {
+export function futureCreators(wanted: readonly ManagedRole[]): string[] {
   return wanted.filter((role) => role.privileges.schema?.includes("CREATE")).map((role) => role.name);
 }
 

@@ -9,7 +9,7 @@ import { assertOwnRole } from "./role-names.ts";
 import { assertMayGive } from "./role-permission.ts";
 import { planRoles } from "./role-plan.ts";
 import { readRenames } from "./role-renames.ts";
-import { type RoleState, readRoleState } from "./role-state.ts";
+import { futureCreators, type RoleState, readRoleState } from "./role-state.ts";
 import type { ExpandedTemplate, StateScope } from "./state-scope.ts";
 import { defaultKey, privilegeKey, type Wanted } from "./state-wanted.ts";
 
@@ -46,7 +46,8 @@ export async function planTemplate(
   registered: ReadonlySet<string>,
   wanted: Wanted | undefined,
 ): Promise<TemplatePlan> {
-  const read = await readRoleState(session, schema, roles, registered);
+  const coming = wanted === undefined ? [] : comingCreators(scope, wanted, schema);
+  const read = await readRoleState(session, schema, roles, registered, coming);
   for (const role of roles) {
     const row = read.roles.get(role.name);
     const adoption = { registered, force: scope.mode !== "additive" };
@@ -58,6 +59,15 @@ export async function planTemplate(
   const kept =
     scope.mode === "additive" ? findings.filter((one) => one.statements.every(isNotDestructive)) : findings;
   return { state, findings: kept };
+}
+
+/** Who will be able to create in a schema once the state is there: by any of its templates, and by its grants. */
+function comingCreators({ templateRoles }: StateScope, { privileges }: Wanted, schema: string): string[] {
+  const here = [...templateRoles.values()].filter(({ schemas }) => schemas.has(schema));
+  const granted = [...privileges.values()].filter(
+    ({ object, privilege }) => object.type === "schema" && object.schema === schema && privilege === "CREATE",
+  );
+  return [...futureCreators(here.map(({ role }) => role)), ...granted.map((one) => one.grantee)];
 }
 
 function isNotDestructive({ destructive }: { readonly destructive?: boolean }): boolean {

@@ -1,7 +1,7 @@
 import type { Session } from "./session.ts";
 import { membershipOptionsSince } from "./statements/memberships.ts";
 
-/** A schema, with the roles that will be able to create in it. */
+/** A schema, with the roles that will be able to create in it; `public` is everybody. */
 export interface FutureCreators {
   readonly schema: string;
   readonly roles: readonly string[];
@@ -40,7 +40,9 @@ export async function readCreators(
         WHERE n.nspname::text = ANY ($1::text[]) AND a.privilege_type = 'CREATE'
        UNION
        SELECT w.schema, r.oid
-         FROM unnest($2::text[], $3::text[]) AS w (schema, role) JOIN pg_roles r ON r.rolname::text = w.role),
+         FROM unnest($2::text[], $3::text[]) AS w (schema, role) JOIN pg_roles r ON r.rolname::text = w.role
+       UNION
+       SELECT w.schema, 0 FROM unnest($2::text[], $3::text[]) AS w (schema, role) WHERE w.role = 'public'),
      reach AS (
        SELECT schema, role FROM holders
        UNION

@@ -87,6 +87,16 @@ const refused: readonly (readonly [string, unknown, string])[] = [
     "/roles/0/name_pattern",
   ],
   [
+    "a kind that makes the name PostgreSQL's",
+    form(role({ kind: "pg_x", name_pattern: "{kind}_{database}_{schema}" })),
+    "/roles/0/name_pattern",
+  ],
+  [
+    "a kind that makes the name Cloud SQL's",
+    form(role({ kind: "cloudsqlx", name_pattern: "{kind}_{database}_{schema}" })),
+    "/roles/0/name_pattern",
+  ],
+  [
     "a line feed in a pattern",
     form(role({ name_pattern: "{database}_{schema}\n" })),
     "/roles/0/name_pattern",
@@ -187,6 +197,17 @@ test("a name of 63 bytes stays, a longer one ends in a hash that tells it from o
   for (const name of long) assert.ok(Buffer.byteLength(name) <= 63 && name.isWellFormed(), name);
   assert.match(names(`${exact}x`)[0] ?? "", /^db_s+_[0-9a-f]{12}$/);
   assert.deepEqual(names(`${exact}x`), names(`${exact}x`));
+});
+
+test("names that a database makes Cloud SQL's or PostgreSQL's are refused there", () => {
+  const template = parseTemplate(form(role({ kind: "x", name_pattern: "{database}{schema}" })), policy);
+  assert.equal(expandTemplate(template, "db", "app", 18)[0]?.name, "dbapp");
+  for (const database of ["cloudsqldb", "pg_db"]) {
+    assert.throws(
+      () => expandTemplate(template, database, "app", 18),
+      (error) => error instanceof ServiceError && error.kind === "validation_error",
+    );
+  }
 });
 
 test("two roles that would have one name in a certain schema are refused there", () => {
