@@ -26,6 +26,8 @@ export interface RoleFinding {
   readonly statements: readonly Statement[];
   /** Statements that create roles or change memberships come before any rights are taken. */
   readonly prepares?: boolean;
+  /** Statements that take the way into a schema come after all that act in it. */
+  readonly closes?: boolean;
   /** Roles whose rights the statements need. */
   readonly actsFor?: readonly string[];
   /** What keeps the admin from ending it, for the caller of an operation that tries. */

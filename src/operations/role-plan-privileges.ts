@@ -1,27 +1,46 @@
 import type { ManagedRole } from "../domain/managed-role.ts";
-import { objectKinds, typeOfKind } from "../domain/role-template.ts";
+import { type ObjectType, objectKinds, typeOfKind } from "../domain/role-template.ts";
 import type { ForeignGrant } from "../postgres/foreign-grants.ts";
 import type { PrivilegeGap } from "../postgres/schema-catalog.ts";
 import {
   changePrivileges,
   grantOnExtensionRelation,
+  lendUsage,
   revokeAsGrantor,
 } from "../postgres/statements/privileges.ts";
 import { canTake, type Draft, describeObjects, mayActFor, namesAtMost, unreachable } from "./role-draft.ts";
 import { planColumnsAgain } from "./role-plan-columns.ts";
 
+/** What is revoked on the schema itself is left to `planSchemaRevocations`. */
 export function planPrivileges(
   draft: Draft,
   touched: readonly ManagedRole[],
   action: PrivilegeGap["action"],
 ): void {
+  planGaps(draft, touched, (gap) => gap.action === action && !isSchemaRevocation(gap));
+}
+
+/** Comes last: to revoke what somebody granted on objects takes USAGE on their schema, which may end with this. */
+export function planSchemaRevocations(draft: Draft, touched: readonly ManagedRole[]): void {
+  planGaps(draft, touched, isSchemaRevocation);
+}
+
+function isSchemaRevocation({ action, objectType }: PrivilegeGap): boolean {
+  return action === "revoke" && objectType === "schema";
+}
+
+function planGaps(
+  draft: Draft,
+  touched: readonly ManagedRole[],
+  isMeant: (gap: PrivilegeGap) => boolean,
+): void {
   const { state } = draft;
   const roles = new Map(touched.map((role) => [role.name, role]));
-  const gaps = state.gaps.filter((gap) => gap.action === action && roles.has(gap.role));
+  const gaps = state.gaps.filter((gap) => isMeant(gap) && roles.has(gap.role));
   const merged = new Map<string, PrivilegeGap[]>();
   for (const gap of gaps) {
     if (!mayActFor(draft, gap.owner)) {
-      if (action === "revoke" || !gap.publicHolds) warnForeign(draft, gap);
+      if (gap.action === "revoke" || !gap.publicHolds) warnForeign(draft, gap);
       continue;
     }
     const key = JSON.stringify([gap.role, gap.objectType, gap.privileges]);
@@ -56,6 +75,7 @@ function planPrivilegeGroup(
     role: first.role,
     object: describeObjects(state.schema, first.objectType, objects),
     detail: `${first.role} ${grants ? "lacks" : "holds, beyond its definition,"} ${first.privileges.join(", ")}`,
+    ...(isSchemaRevocation(first) ? { closes: true } : {}),
     actsFor: [
       ...((all ? owners : undefined) ?? group.map((gap) => gap.owner)),
       ...schemaRights(draft, first),
@@ -87,7 +107,7 @@ function coversType(role: ManagedRole | undefined, { objectType, privileges }: P
 /** An owner of objects may have no USAGE on the schema that they are in. */
 function schemaRights(draft: Draft, { objectType }: PrivilegeGap): string[] {
   const { schemaOwner } = draft.state;
-  if (objectType === "database" || objectType === "schema" || objectType === "large_object") return [];
+  if (!isInSchema(objectType)) return [];
   if (schemaOwner === draft.state.admin) return [];
   return mayActFor(draft, schemaOwner) ? [schemaOwner] : [];
 }
@@ -122,16 +142,29 @@ export function planForeignGrants(draft: Draft, role: ManagedRole): void {
       findings.push(unreachable("foreign_grantor", role.name, object, because));
       continue;
     }
+    const lent = isInSchema(objectType) && state.outsiders.has(JSON.stringify([schema, grantor]));
+    if (lent && !mayActFor(draft, state.schemaOwner)) {
+      const because = `${detail}; ${grantor} has no USAGE on the schema, and ${state.admin} may not act for its owner, ${state.schemaOwner}.`;
+      findings.push(unreachable("foreign_grantor", role.name, object, because));
+      continue;
+    }
     const change = { database, schema, objectType, privileges, objects: [grant.object] } as const;
+    const revoke = revokeAsGrantor({ ...change, action: "revoke", grantee: role.name }, grantor);
+    const [lend, takeBack] = lendUsage({ database, schema, role: grantor }, role.name);
     findings.push({
       kind: "foreign_grantor",
       role: role.name,
       object,
       detail,
-      actsFor: [grantor],
-      statements: revokeAsGrantor({ ...change, action: "revoke", grantee: role.name }, grantor),
+      actsFor: lent ? [grantor, state.schemaOwner] : [grantor],
+      statements: lent ? [lend, ...revoke, takeBack] : revoke,
     });
   }
+}
+
+/** Whether objects of a type are named by their schema. */
+function isInSchema(objectType: ObjectType): boolean {
+  return objectType !== "database" && objectType !== "schema" && objectType !== "large_object";
 }
 
 function definedPrivileges(role: ManagedRole, { objectKind, object }: ForeignGrant): readonly string[] {

@@ -7,7 +7,12 @@ import type { RoleFinding } from "./role-finding.ts";
 import { planAbsentColumns } from "./role-plan-columns.ts";
 import { planDefaults } from "./role-plan-defaults.ts";
 import { planMemberships } from "./role-plan-memberships.ts";
-import { planExtensions, planForeignGrants, planPrivileges } from "./role-plan-privileges.ts";
+import {
+  planExtensions,
+  planForeignGrants,
+  planPrivileges,
+  planSchemaRevocations,
+} from "./role-plan-privileges.ts";
 import type { RoleState } from "./role-state.ts";
 
 /** A plan for managed roles, and what has to be known to run it. */
@@ -16,6 +21,8 @@ export interface RolePlan extends Plan {
   readonly actsFor: readonly string[];
   /** Statements that create roles or change memberships: they come before any rights are taken. */
   readonly preparation: readonly Statement[];
+  /** Those of the statements, at their end, that take the way into a schema. */
+  readonly closing: readonly Statement[];
   /** Managed roles of whose definition something cannot be granted here. */
   readonly degraded: ReadonlySet<string>;
   /** Each difference with the part of the statements that ends it, in the order in which they run. */
@@ -35,21 +42,27 @@ export function planRoles(
   const touched = wanted.filter(acting);
   for (const role of touched) planRole(draft, role, state.roles.get(role.name));
   for (const role of wanted) planMemberships(draft, role, touched);
-  for (const action of ["revoke", "grant"] as const) planPrivileges(draft, touched, action);
+  // Owners grant what only others had granted, then those grants end, then what they rested on.
+  planPrivileges(draft, touched, "grant");
   for (const role of touched) planAbsentColumns(draft, role);
   for (const role of touched) planForeignGrants(draft, role);
+  planPrivileges(draft, touched, "revoke");
   for (const action of ["revoke", "grant"] as const) planDefaults(draft, touched, action);
   for (const role of touched) planExtensions(draft, role);
+  planSchemaRevocations(draft, touched);
   return planOfFindings(draft.findings);
 }
 
 /** The plan that ends findings. */
 export function planOfFindings(findings: readonly RoleFinding[]): RolePlan {
   const degrading = findings.filter((one) => one.degrades === true);
+  const late = findings.filter((one) => one.prepares !== true);
+  const closing = late.filter((one) => one.closes === true).flatMap((one) => one.statements);
   return {
     findings,
     preparation: findings.filter((one) => one.prepares === true).flatMap((one) => one.statements),
-    statements: findings.filter((one) => one.prepares !== true).flatMap((one) => one.statements),
+    statements: [...late.filter((one) => one.closes !== true).flatMap((one) => one.statements), ...closing],
+    closing,
     warnings: [...new Set(findings.flatMap((one) => one.warning ?? []))],
     actsFor: [...new Set(findings.flatMap((one) => one.actsFor ?? []))],
     degraded: new Set(degrading.flatMap((one) => one.role ?? [])),

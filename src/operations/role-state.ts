@@ -3,7 +3,7 @@ import type { ObjectType } from "../domain/role-template.ts";
 import { type Authority, readAuthority, readGrantable } from "../postgres/authority.ts";
 import { type AbsentColumn, readAbsentColumns } from "../postgres/column-gaps.ts";
 import { readCreators } from "../postgres/creators.ts";
-import { type ForeignGrant, readForeignGrants } from "../postgres/foreign-grants.ts";
+import { type ForeignGrant, readForeignGrants, readOutsiders } from "../postgres/foreign-grants.ts";
 import { type Membership, type RoleRow, readMemberships, readRoles } from "../postgres/role-catalog.ts";
 import {
   type DefaultPrivilege,
@@ -36,6 +36,8 @@ export interface RoleState {
   readonly foreignGrants: readonly ForeignGrant[];
   /** Those of the foreign grantors as whom the admin can act by SET ROLE already. */
   readonly settable: ReadonlySet<string>;
+  /** Foreign grantors without USAGE on a schema in which they granted, JSON of `[schema, role]`. */
+  readonly outsiders: ReadonlySet<string>;
   readonly objectOwners: ReadonlyMap<ObjectType, readonly string[]>;
   /** Who can create in the schema, or will be able to. */
   readonly creators: readonly string[];
@@ -88,6 +90,10 @@ export async function readRoleStates(
     admin: session.user,
     registered,
     extensionRelations: read.extensionRelations,
+    outsiders: await readOutsiders(
+      session,
+      read.foreignGrants.map(({ schema, grantor: role }) => ({ schema, role })),
+    ),
     settable: new Set(grantors.filter((grantor) => asGrantors.get(grantor) === "held")),
     authority,
     grantable: await readGrantable(
@@ -171,7 +177,7 @@ function actedFor(session: Session, read: Read, schema: string, wanted: readonly
   const part = partOf(session, read, schema, wanted);
   const present = read.creators.get(schema) ?? [];
   return [
-    ...(part.gaps.length > 0 ? [part.schemaOwner] : []),
+    ...(part.gaps.length + part.foreignGrants.length > 0 ? [part.schemaOwner] : []),
     ...part.gaps.map((gap) => gap.owner),
     ...part.foreignGrants.flatMap((grant) => [grant.owner, grant.grantor]),
     ...[...part.objectOwners.values()].flat(),

@@ -1,10 +1,10 @@
-import { publicGrantee } from "../domain/desired-grants.ts";
 import { type ChainedGrant, endChain } from "../domain/grant-chain.ts";
 import type { Statement } from "../domain/plan.ts";
 import type { AclRow } from "../postgres/acl-catalog.ts";
 import type { Authority } from "../postgres/authority.ts";
-import { asRole, changeGrant, type GrantAction } from "../postgres/statements/grants.ts";
 import { type StateCatalog, superusersOf } from "./state-catalog.ts";
+import { groupParts } from "./state-grant-groups.ts";
+import { planEndsOf } from "./state-plan-ends.ts";
 import { isDropped, isExempt, type StateScope } from "./state-scope.ts";
 import {
   declaredKey,
@@ -63,8 +63,10 @@ export function compareGrants(scope: StateScope, catalog: StateCatalog, wanted: 
     const grantable = held.get(privilegeKey(row, row.column, row.grantee, row.privilege));
     return grantable !== undefined && (grantable || !row.grantable);
   };
+  // A template's planning ends what others gave its roles, and has owners give what is theirs.
+  const isTheirs = (row: EndedRow): boolean => isTemplateGrant(scope, row) && row.grantor !== row.owner;
   const anew = regranted
-    .filter((row) => !isHeld(row))
+    .filter((row) => !isHeld(row) && !isTheirs(row))
     .map((row): WantedPrivilege => ({ ...row, object: row }));
   const grants = [...missing, ...anew].map((one) => [
     privilegeKey(one.object, one.column, one.grantee, one.privilege),
@@ -109,6 +111,8 @@ function losesOf(
 
 export interface GrantPlan {
   readonly statements: readonly Statement[];
+  /** To be run after all else: what takes the way into a schema. */
+  readonly closing: readonly Statement[];
   readonly actsFor: readonly string[];
   /** Declared, and the admin may not do it: with the SQL that the owner would run. */
   readonly refused: readonly { readonly because: string; readonly sql: readonly string[] }[];
@@ -127,11 +131,15 @@ export function actorsOf(catalog: StateCatalog, { grants, ends }: GrantChanges):
   ];
 }
 
-/** The statements: privileges on whole objects, then what ends, then privileges on columns. */
+/**
+ * The statements: privileges on whole objects, then what ends, then privileges on columns. `outsiders`: grantors without
+ * USAGE on a schema in which something of theirs ends, JSON of `[schema, role]`.
+ */
 export function planGrantChanges(
   catalog: StateCatalog,
   changes: GrantChanges,
   authority: ReadonlyMap<string, Authority>,
+  outsiders: ReadonlySet<string>,
 ): GrantPlan {
   const may = (role: string): boolean => role === catalog.admin || authority.get(role) !== "refused";
   const reachable = changes.grants.filter((one) => may(one.object.owner));
@@ -140,16 +148,25 @@ export function planGrantChanges(
       catalog,
       reachable.filter((one) => (one.column !== null) === onColumns),
     );
-  const ends = planEndsOf(catalog, changes.ends, may);
-  const usable = { grants: reachable, ends: ends.reachable };
+  const ending = { catalog, may, outsiders };
+  const inside = planEndsOf(
+    ending,
+    changes.ends.filter((row) => row.type !== "schema"),
+  );
+  const closing = planEndsOf(
+    ending,
+    changes.ends.filter((row) => row.type === "schema"),
+  );
+  const usable = { grants: reachable, ends: [...inside.reachable, ...closing.reachable] };
   return {
-    statements: [...grants(false), ...ends.statements, ...grants(true)],
+    statements: [...grants(false), ...inside.statements, ...grants(true)],
+    closing: closing.statements,
     actsFor: actorsOf(catalog, usable).filter((role) => role !== catalog.admin && may(role)),
     refused: refusedGrants(
       catalog,
       changes.grants.filter((one) => !may(one.object.owner)),
     ),
-    warnings: ends.warnings,
+    warnings: [...inside.warnings, ...closing.warnings],
   };
 }
 
@@ -161,106 +178,10 @@ function refusedGrants(catalog: StateCatalog, grants: readonly WantedPrivilege[]
   }));
 }
 
-interface Part {
-  readonly type: AclRow["type"];
-  readonly schema: string | null;
-  readonly name: string | null;
-  readonly arguments: string | null;
-  readonly column: string | null;
-  readonly privilege: string;
-  readonly grantee: string;
-  readonly grantable: boolean;
-}
-
 function groupGrants(catalog: StateCatalog, grants: readonly WantedPrivilege[]): Statement[] {
   return groupParts(
     catalog,
     "grant",
     grants.map((one) => ({ ...one.object, ...one })),
   );
-}
-
-/** One statement for objects (and columns) on which the same is changed for the same grantee; the order of objects is kept. */
-function groupParts(catalog: StateCatalog, action: GrantAction, parts: readonly Part[]): Statement[] {
-  const perPlace = Map.groupBy(parts, (one) =>
-    JSON.stringify([objectKey(one), one.column, one.grantee, one.grantable]),
-  );
-  const merged = [...perPlace.values()].map((list) => ({
-    one: list[0] as Part,
-    privileges: [...new Set(list.map((part) => part.privilege))].sort(),
-  }));
-  const perObject = Map.groupBy(merged, ({ one, privileges }) =>
-    JSON.stringify([objectKey(one), one.column === null, one.grantee, one.grantable, privileges]),
-  );
-  const objects = [...perObject.values()].map((list) => ({
-    ...(list[0] as (typeof merged)[number]),
-    columns: list.flatMap(({ one }) => one.column ?? []).sort(),
-  }));
-  const perChange = Map.groupBy(objects, ({ one, privileges, columns }) =>
-    JSON.stringify([one.type, one.schema, one.grantee, one.grantable, privileges, columns]),
-  );
-  return [...perChange.values()].flatMap((list) => {
-    const { one, privileges, columns } = list[0] as (typeof objects)[number];
-    return changeGrant({
-      action,
-      database: catalog.database,
-      type: one.type,
-      schema: one.schema,
-      objects: list.flatMap(({ one: { name, arguments: signature } }) =>
-        name === null ? [] : [{ name, arguments: signature }],
-      ),
-      columns,
-      privileges,
-      grantee: one.grantee,
-      grantable: action === "grant" && one.grantable,
-    });
-  });
-}
-
-/** Rows that follow one another by the same grantor become one group: the order between grantors matters. */
-function planEndsOf(
-  catalog: StateCatalog,
-  ends: readonly EndedRow[],
-  may: (role: string) => boolean,
-): { statements: Statement[]; reachable: EndedRow[]; warnings: string[] } {
-  const actorOf = (row: EndedRow): string => (row.grantor === row.owner ? row.owner : row.grantor);
-  // What rests on a grant and cannot be ended keeps that one too.
-  const stuck: EndedRow[] = [];
-  const reachable: EndedRow[] = [];
-  for (const row of ends) {
-    const rests = stuck.some((one) => one.subject === row.subject && one.grantor === row.grantee);
-    (rests || !may(actorOf(row)) ? stuck : reachable).push(row);
-  }
-  const statements: Statement[] = [];
-  for (let at = 0; at < reachable.length; ) {
-    const first = reachable[at] as EndedRow;
-    const foreign = first.grantor === first.owner ? null : first.grantor;
-    const action = actionOf(first);
-    let end = at;
-    while (end < reachable.length) {
-      const next = reachable[end] as EndedRow;
-      const nextForeign = next.grantor === next.owner ? null : next.grantor;
-      if (nextForeign !== foreign || actionOf(next) !== action) break;
-      end += 1;
-    }
-    const parts = reachable.slice(at, end).map((row) => ({ ...row, grantable: false }));
-    const group = groupParts(catalog, action, parts);
-    statements.push(...(foreign === null ? group : asRole(catalog.database, foreign, group)));
-    at = end;
-  }
-  const who = (row: EndedRow): string => (row.grantee === publicGrantee ? "PUBLIC" : row.grantee);
-  return {
-    statements,
-    reachable,
-    warnings: stuck.map(
-      (row) =>
-        `${who(row)} keeps ${row.privilege} on ${describeObject(row)}: ${row.grantor} granted it, and ` +
-        `${catalog.admin} may not act for ${row.grantor} on this instance, or for somebody who granted it on.`,
-    ),
-  };
-}
-
-/** What was to keep the privilege and rests on an option that goes is ended whole, and granted anew by the owner. */
-function actionOf(row: EndedRow): GrantAction {
-  return row.loses === "option" ? "revoke_option" : "revoke";
 }

@@ -6,6 +6,7 @@ import { snapshotOf, subtractState } from "../domain/state-snapshot.ts";
 import { notFound, ServiceError } from "../errors.ts";
 import { readUserSchemas } from "../postgres/acl-catalog.ts";
 import { planTaking, readAuthority } from "../postgres/authority.ts";
+import { readOutsiders } from "../postgres/foreign-grants.ts";
 import { readRoles } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { changeSchemaOwner } from "../postgres/statements/membership-options.ts";
@@ -228,11 +229,15 @@ async function planRights(
     ...(await readAuthority(session, actors)),
     ...(await readAuthority(session, settable, { toOwn: true })),
   ]);
-  const grantPlan = planGrantChanges(catalog, grants, authority);
+  const outsiders = await readOutsiders(
+    session,
+    grants.ends.flatMap(({ schema, grantor: role }) => (schema === null ? [] : [{ schema, role }])),
+  );
+  const grantPlan = planGrantChanges(catalog, grants, authority, outsiders);
   const defaultPlan = planDefaultChanges(catalog, defaults, authority);
   const additive = scope.mode === "additive" ? additiveWarnings(scope) : [];
   assertNoneRefused([...grantPlan.refused, ...defaultPlan.refused]);
-  const [direct] = [...grantPlan.statements, ...defaultPlan.statements];
+  const [direct] = [...grantPlan.statements, ...defaultPlan.statements, ...grantPlan.closing];
   if (direct !== undefined && scope.giver !== undefined)
     assertMayGiveRights(scope.giver, `changes rights beside them: ${direct.description}`);
   const actsFor = [...ofTemplates.actsFor, ...grantPlan.actsFor, ...defaultPlan.actsFor];
@@ -241,12 +246,19 @@ async function planRights(
     actsFor.filter((role) => role !== session.user),
     authority,
   );
-  const body = [...ofTemplates.statements, ...grantPlan.statements, ...defaultPlan.statements];
+  const { closing } = ofTemplates;
+  const body = [
+    ...ofTemplates.statements.filter((one) => !closing.includes(one)),
+    ...grantPlan.statements,
+    ...defaultPlan.statements,
+    ...closing,
+    ...grantPlan.closing,
+  ];
   return {
     statements: body.length === 0 ? [] : [...taken.take, ...body, ...taken.giveBack],
     warnings: [...ofTemplates.warnings, ...grantPlan.warnings, ...defaultPlan.warnings, ...additive],
     counts: {
-      privileges: ofTemplates.statements.length + grantPlan.statements.length,
+      privileges: body.length - defaultPlan.statements.length,
       default_privileges: defaultPlan.statements.length,
     },
     degraded: ofTemplates.degraded,

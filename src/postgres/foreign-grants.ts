@@ -51,3 +51,20 @@ export async function readForeignGrants(
     object: { name, arguments: signature, ...(column === null ? {} : { column }) },
   }));
 }
+
+/** JSON of `[schema, role]` of those of the roles that have no USAGE on the schema, and so cannot name what is in it. */
+export async function readOutsiders(
+  session: Session,
+  pairs: readonly { readonly schema: string; readonly role: string }[],
+): Promise<Set<string>> {
+  if (pairs.length === 0) return new Set();
+  const { rows } = await session.query<{ schema: string; role: string }>(
+    `SELECT DISTINCT w.schema, w.role
+       FROM unnest($1::text[], $2::text[]) AS w (schema, role)
+       JOIN pg_namespace n ON n.nspname::text = w.schema
+       JOIN pg_roles r ON r.rolname::text = w.role
+      WHERE NOT has_schema_privilege(r.oid, n.oid, 'USAGE')`,
+    [pairs.map(({ schema }) => schema), pairs.map(({ role }) => role)],
+  );
+  return new Set(rows.map(({ schema, role }) => JSON.stringify([schema, role])));
+}

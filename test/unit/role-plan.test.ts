@@ -4,6 +4,7 @@ import { standardTemplate } from "../../src/domain/builtin-templates.ts";
 import { expandTemplate, formatRoleMark, type ManagedRole } from "../../src/domain/managed-role.ts";
 import { planRoles, type RolePlan } from "../../src/operations/role-plan.ts";
 import type { RoleState } from "../../src/operations/role-state.ts";
+import type { ForeignGrant } from "../../src/postgres/foreign-grants.ts";
 import type { RoleRow } from "../../src/postgres/role-catalog.ts";
 import type { PrivilegeGap } from "../../src/postgres/schema-catalog.ts";
 
@@ -37,6 +38,7 @@ const empty: RoleState = {
   absentColumns: [],
   foreignGrants: [],
   settable: new Set(),
+  outsiders: new Set(),
   objectOwners: new Map(),
   creators: [],
   defaults: [],
@@ -101,13 +103,46 @@ test("what PUBLIC holds anyway is not missed on objects out of reach", () => {
   assert.deepEqual([sql(plan), plan.warnings], [[], []]);
 });
 
-test("revocations come before grants", () => {
-  const gaps = [gap({}), gap({ action: "revoke", privileges: ["DELETE"] })];
-  const plan = planRoles({ ...empty, gaps }, [reader], always);
+test("what owners grant comes first, then what others granted ends, then what that rested on, and the schema last", () => {
+  const gaps = [
+    gap({
+      action: "revoke",
+      objectType: "schema",
+      privileges: ["CREATE"],
+      objects: [{ name: "app", arguments: null }],
+    }),
+    gap({ action: "revoke", privileges: ["DELETE"] }),
+    gap({}),
+  ];
+  const foreign: ForeignGrant = {
+    schema: "app",
+    role: reader.name,
+    objectType: "table",
+    objectKind: "table",
+    owner: "owner",
+    object: { name: "t", arguments: null },
+    grantor: "delegate",
+    privileges: ["UPDATE"],
+  };
+  const state = { ...empty, gaps, foreignGrants: [foreign], settable: new Set(["delegate"]) };
+  const inside = planRoles(state, [reader], always);
+  const words = (plan: RolePlan) => sql(plan).map((text) => text.split(" ").slice(0, 2).join(" "));
+  const ends = ["REVOKE DELETE", "REVOKE CREATE"];
+  const act = ["SET ROLE", "REVOKE UPDATE", "RESET ROLE"];
+  assert.deepEqual(words(inside), ["GRANT SELECT", ...act, ...ends]);
   assert.deepEqual(
-    sql(plan).map((text) => text.split(" ")[0]),
-    ["REVOKE", "GRANT"],
+    inside.closing.map((one) => one.text.slice(0, 13)),
+    ["REVOKE CREATE"],
   );
+  const outside = planRoles({ ...state, outsiders: new Set(['["app","delegate"]']) }, [reader], always);
+  assert.deepEqual(words(outside), ["GRANT SELECT", "GRANT USAGE", ...act, "REVOKE USAGE", ...ends]);
+  const authority = new Map([["owner", "refused" as const]]);
+  const stuck = planRoles(
+    { ...state, gaps: [], authority, outsiders: new Set(['["app","delegate"]']) },
+    [reader],
+    always,
+  );
+  assert.deepEqual([words(stuck), stuck.warnings.length], [[], 1]);
 });
 
 test("creators that lack the same default privileges share a statement, and those out of reach are named", () => {

@@ -160,3 +160,27 @@ export function revokeAsGrantor(change: PrivilegeChange, grantor: string): State
     sharedStatement({ description: "Act as the admin again", database, text: "RESET ROLE", role: grantee }),
   ];
 }
+
+/**
+ * What lets a role name objects of a schema for the time of a statement or two, by the schema's owner: whoever acts as a
+ * grantor that has lost USAGE could not even name what it granted on.
+ */
+export function lendUsage(
+  { database, schema, role }: { readonly database: string; readonly schema: string; readonly role: string },
+  managed?: string,
+): readonly [lend: Statement, takeBack: Statement] {
+  const about = { database, ...(managed === undefined ? {} : { role: managed }) };
+  const [on, who] = [`USAGE ON SCHEMA ${ident(schema)}`, ident(role)];
+  return [
+    sharedStatement({
+      ...about,
+      description: `Let ${role} into schema ${schema}`,
+      text: `GRANT ${on} TO ${who}`,
+    }),
+    sharedStatement({
+      ...about,
+      description: `Let ${role} into schema ${schema} no more`,
+      text: `REVOKE ${on} FROM ${who}`,
+    }),
+  ];
+}
