@@ -550,6 +550,7 @@ export interface paths {
          *     `warnings` names what PostgreSQL cannot do: default privileges cannot tell tables from views, or functions from
          *     procedures; large objects have default privileges from 18 on; MAINTAIN exists from 17 on. A name of more than 63
          *     bytes is shortened, and ends in a hash of all of it. The same content again changes nothing (`created: false`).
+         *     A dry run checks all of it and stores nothing; its plan has no statements, since a template is no database's.
          */
         readonly post: operations["createRoleTemplate"];
         readonly delete?: never;
@@ -571,7 +572,7 @@ export interface paths {
          * Add a version to a role template
          * @description Stores a version that is greater than all of the template. Versions never change, so what was made by an earlier
          *     one can still be compared with it; `/roles/drift` says where a newer one is to be had. The same content again
-         *     changes nothing (`created: false`).
+         *     changes nothing (`created: false`). A dry run checks all of it and stores nothing.
          */
         readonly post: operations["addRoleTemplateVersion"];
         readonly delete?: never;
@@ -594,6 +595,7 @@ export interface paths {
          * @description From then on it is not used for anything new: `/roles/initialize` answers 409 where no role of it is recorded. What
          *     was made by it stays, and is still read and compared. Without `version`, all of the template is retired, and it
          *     takes no new versions. There is no way back; a second call changes nothing (`changed: false`).
+         *     A dry run checks and changes nothing.
          */
         readonly post: operations["retireRoleTemplate"];
         readonly delete?: never;
@@ -1466,6 +1468,20 @@ export interface components {
             readonly name: components["schemas"]["TemplateName"];
             readonly version?: components["schemas"]["TemplateVersionNumber"];
         };
+        readonly RetireRoleTemplateRequest: {
+            readonly name: components["schemas"]["TemplateName"];
+            readonly version?: components["schemas"]["TemplateVersionNumber"];
+            readonly dry_run?: components["schemas"]["DryRun"];
+        };
+        readonly RoleTemplateAddition: {
+            readonly name: components["schemas"]["TemplateName"];
+            readonly version: components["schemas"]["TemplateVersionNumber"];
+            /** @description What it is for, at most 1000 characters. */
+            readonly description?: string;
+            /** @description 1 to 50 roles. */
+            readonly roles: readonly components["schemas"]["RoleTemplateRole"][];
+            readonly dry_run?: components["schemas"]["DryRun"];
+        };
         readonly RoleTemplateForm: {
             readonly name: components["schemas"]["TemplateName"];
             readonly version: components["schemas"]["TemplateVersionNumber"];
@@ -1580,6 +1596,7 @@ export interface components {
             readonly retired: boolean;
             /** @description What PostgreSQL cannot do of it. */
             readonly warnings: readonly string[];
+            readonly plan?: components["schemas"]["Plan"];
         };
         readonly RoleTemplateRetired: components["schemas"]["Envelope"] & {
             /** @description The template. */
@@ -1590,6 +1607,7 @@ export interface components {
             readonly changed: boolean;
             /** @description The newest version that may still be used. */
             readonly latest: string | null;
+            readonly plan?: components["schemas"]["Plan"];
         };
         readonly InitializeRolesRequest: {
             readonly project_id: components["schemas"]["ProjectId"];
@@ -4240,7 +4258,7 @@ export interface operations {
                  *       ]
                  *     }
                  */
-                readonly "application/json": components["schemas"]["RoleTemplateForm"];
+                readonly "application/json": components["schemas"]["RoleTemplateAddition"];
             };
         };
         readonly responses: {
@@ -4333,7 +4351,7 @@ export interface operations {
                  *       ]
                  *     }
                  */
-                readonly "application/json": components["schemas"]["RoleTemplateForm"];
+                readonly "application/json": components["schemas"]["RoleTemplateAddition"];
             };
         };
         readonly responses: {
@@ -4377,7 +4395,7 @@ export interface operations {
                  *       "version": "1.0.0"
                  *     }
                  */
-                readonly "application/json": components["schemas"]["RoleTemplateRequest"];
+                readonly "application/json": components["schemas"]["RetireRoleTemplateRequest"];
             };
         };
         readonly responses: {

@@ -3,7 +3,13 @@ import { type Template, templateChecksum } from "../domain/role-template.ts";
 import { compareVersions } from "../domain/semantic-version.ts";
 import { templateWarnings } from "../domain/template-form.ts";
 import { parseTemplate } from "../domain/template-parser.ts";
-import { type StoredTemplate, unknownTemplate } from "../domain/template-versions.ts";
+import {
+  type Authorship,
+  type StoredTemplate,
+  unknownTemplate,
+  withRetired,
+  withVersion,
+} from "../domain/template-versions.ts";
 import { ServiceError } from "../errors.ts";
 import type { Call, Context } from "./context.ts";
 import { findTemplate, isBuiltin } from "./template-lookup.ts";
@@ -41,6 +47,10 @@ export interface TemplateAddition extends TemplateReading {
   readonly checksum: string;
 }
 
+export interface TemplateChange {
+  readonly dryRun?: boolean;
+}
+
 /** The built-in templates and the custom ones, by name. */
 export async function listRoleTemplates(
   context: Context,
@@ -68,18 +78,21 @@ export async function readRoleTemplate(
 
 /**
  * Adds a template (`new`) or a greater version of one (`next`), given in its JSON form. `validation_error` with every
- * fault; `conflict` when the name or the version is taken by something else.
+ * fault; `conflict` when the name or the version is taken by something else. A dry run stores nothing.
  */
 export async function addRoleTemplate(
   context: Context,
   call: Call,
   input: unknown,
   as: "new" | "next",
+  { dryRun = false }: TemplateChange = {},
 ): Promise<TemplateAddition> {
   const template = parseTemplate(input, { allowedNativeRoles: call.allowedNativeRoles ?? [] });
   const store = changeable(context, template.name);
-  const { changed, template: stored } = await store.add(template, as, call.actor);
-  if (changed)
+  const { changed, template: stored } = dryRun
+    ? withVersion(await store.read(template.name), template, as, authorship(call))
+    : await store.add(template, as, call.actor);
+  if (changed && !dryRun)
     call.log.info("a role template was added", { template: template.name, version: template.version });
   const entry = describeStored(stored);
   const retired = entry.versions.find((one) => one.version === template.version)?.retired ?? false;
@@ -87,16 +100,23 @@ export async function addRoleTemplate(
   return { created: changed, checksum, entry, template, retired, warnings: templateWarnings(template) };
 }
 
-/** Retires a version or all of a template: what was made by it is still read and compared. `not_found` (template). */
+/** Retires a version or all of a template: what was made by it is still read and compared. `not_found` (template). A dry run stores nothing. */
 export async function retireRoleTemplate(
   context: Context,
   call: Call,
-  input: { readonly name: string; readonly version?: string },
+  { dryRun = false, ...input }: { readonly name: string; readonly version?: string } & TemplateChange,
 ): Promise<{ readonly changed: boolean; readonly entry: TemplateEntry }> {
   const store = changeable(context, input.name);
-  const { changed, template } = await store.retire(input.name, input.version, call.actor);
-  if (changed) call.log.info("a role template was retired", { template: input.name, version: input.version });
+  const { changed, template } = dryRun
+    ? withRetired(await store.read(input.name), input.name, input.version, authorship(call))
+    : await store.retire(input.name, input.version, call.actor);
+  if (changed && !dryRun)
+    call.log.info("a role template was retired", { template: input.name, version: input.version });
   return { changed, entry: describeStored(template) };
+}
+
+function authorship({ actor }: Call): Authorship {
+  return { author: actor, at: new Date() };
 }
 
 function changeable(context: Context, name: string): TemplateStore {

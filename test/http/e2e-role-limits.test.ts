@@ -229,6 +229,37 @@ describe("nobody comes to more than the policy says by giving roles", { timeout:
     }
   });
 
+  it("a dry run of a template is held against the same, answers with an empty plan, and stores nothing", async () => {
+    const dry = { ...snoop, name: "dry", dry_run: true };
+    const list = async () =>
+      (await succeed("alice", "listRoleTemplates", { include_retired: true })).templates;
+    const before = await list();
+    const made = await succeed("alice", "createRoleTemplate", dry);
+    assert.deepEqual([made.created, (made.plan as { statements: unknown }).statements], [true, []]);
+    const next = await succeed("alice", "addRoleTemplateVersion", {
+      ...snoop,
+      version: "1.1.0",
+      dry_run: true,
+    });
+    assert.deepEqual([next.created, (next.plan as { statements: unknown }).statements], [true, []]);
+    const retired = await succeed("alice", "retireRoleTemplate", { name: "snoop", dry_run: true });
+    assert.deepEqual(
+      [retired.changed, retired.latest, (retired.plan as { statements: unknown }).statements],
+      [true, null, []],
+    );
+    for (const [operation, fields, status] of [
+      ["addRoleTemplateVersion", { ...dry, version: "1.1.0" }, 404],
+      ["addRoleTemplateVersion", { ...snoop, version: "0.9.0", dry_run: true }, 409],
+      ["createRoleTemplate", { ...dry, name: "standard" }, 409],
+      ["createRoleTemplate", { ...dry, roles: [] }, 400],
+      ["retireRoleTemplate", { name: "dry", dry_run: true }, 404],
+    ] as const) {
+      const answer = await call("alice", operation, fields);
+      assert.equal(answer.status, status, answer.text);
+    }
+    assert.deepEqual(await list(), before);
+  });
+
   it("what the policy allows is done", async () => {
     const reader = { role: "analytics_warehouse_reader", member: "carol@example.com" };
     const own = { roles: [{ name: "bobs" }], memberships: [{ role: "bobs", member: "bob@example.com" }] };

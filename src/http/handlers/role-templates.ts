@@ -1,6 +1,6 @@
 import { formatTemplate } from "../../domain/template-form.ts";
 import type { TemplateAddition, TemplateEntry } from "../../operations/role-templates.ts";
-import { counted } from "../plan-answer.ts";
+import { counted, planFields } from "../plan-answer.ts";
 import type { Answer, Handlers } from "../typed.ts";
 import type { HandlerContext } from "./handler-context.ts";
 
@@ -37,26 +37,35 @@ export function roleTemplateHandlers({ context, operations }: HandlerContext): T
       };
     },
 
-    async createRoleTemplate(input, call) {
-      return additionFields(await operations.addRoleTemplate(context, call, input, "new"));
+    async createRoleTemplate({ dry_run: dryRun = false, ...form }, call) {
+      const added = await operations.addRoleTemplate(context, call, form, "new", { dryRun });
+      return additionFields(added, dryRun);
     },
 
-    async addRoleTemplateVersion(input, call) {
-      return additionFields(await operations.addRoleTemplate(context, call, input, "next"));
+    async addRoleTemplateVersion({ dry_run: dryRun = false, ...form }, call) {
+      const added = await operations.addRoleTemplate(context, call, form, "next", { dryRun });
+      return additionFields(added, dryRun);
     },
 
-    async retireRoleTemplate(input, call) {
-      const { changed, entry } = await operations.retireRoleTemplate(context, call, selection(input));
+    async retireRoleTemplate({ dry_run: dryRun = false, ...input }, call) {
+      const which = { ...selection(input), dryRun };
+      const { changed, entry } = await operations.retireRoleTemplate(context, call, which);
       const what = input.version === undefined ? "Template" : `Version ${input.version} of template`;
       return {
-        message: `${what} ${entry.name} ${changed ? "is" : "was"} retired${changed ? "" : " already"}`,
+        message: `${what} ${entry.name} ${changed ? (dryRun ? "would be" : "is") : "was"} retired${changed ? "" : " already"}`,
         name: entry.name,
         version: input.version ?? null,
         changed,
         latest: entry.latest,
+        ...noStatements(dryRun),
       };
     },
   };
+}
+
+/** Templates are no database's: a dry run says so by an empty plan. */
+function noStatements(dryRun: boolean) {
+  return planFields(dryRun ? [] : undefined);
 }
 
 function selection({ name, version }: { readonly name: string; readonly version?: string }) {
@@ -79,16 +88,17 @@ function entryFields({ name, builtin, retired, latest, versions }: TemplateEntry
   };
 }
 
-function additionFields(added: TemplateAddition): Answer<"createRoleTemplate"> {
+function additionFields(added: TemplateAddition, dryRun: boolean): Answer<"createRoleTemplate"> {
   const { created, checksum, template, retired, warnings } = added;
   const { name, version } = template;
   return {
-    message: `Version ${version} of template ${name} ${created ? "was created" : "was there already"}`,
+    message: `Version ${version} of template ${name} ${created ? (dryRun ? "would be created" : "was created") : "was there already"}`,
     name,
     version,
     created,
     checksum,
     retired,
     warnings,
+    ...noStatements(dryRun),
   };
 }
