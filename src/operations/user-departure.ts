@@ -1,6 +1,6 @@
 import type { Statement } from "../domain/plan.ts";
 import { ServiceError } from "../errors.ts";
-import { planTaking, readAuthority, readGrantable } from "../postgres/authority.ts";
+import { planTaking, readAlterable, readAuthority } from "../postgres/authority.ts";
 import { readMemberships, readRoles } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { dropLogin, endSessions, stopLogin } from "../postgres/statements/logins.ts";
@@ -24,7 +24,7 @@ export async function readSessions(session: Session, user: string): Promise<numb
 export async function decideStopLogin(session: Session, user: string): Promise<Decision<undefined>> {
   const row = (await readRoles(session, [user])).get(user);
   if (row === undefined || !row.canLogin) return { statements: [], warnings: [], result: undefined };
-  if (!(await readGrantable(session, [user])).has(user)) {
+  if (!(await readAlterable(session, [user])).has(user)) {
     const warning = `${user} may log in until it is deleted: ${session.user} may not alter it on this instance.`;
     return { statements: [], warnings: [warning], result: undefined };
   }
@@ -60,7 +60,7 @@ export async function decideDrop(
 ): Promise<Decision<boolean>> {
   const exists = (await readRoles(session, [user])).has(user);
   if (!exists) return { statements: [], warnings: [], result: true };
-  const may = (await readGrantable(session, [user])).has(user);
+  const may = (await readAlterable(session, [user])).has(user);
   if (planned !== undefined) return { statements: [], warnings: [], result: may };
   if (!may) {
     const because = `${session.user} may not drop it on this instance`;

@@ -59,6 +59,15 @@ export async function readGrantable(session: Session, roles: readonly string[]):
 }
 
 /**
+ * Those of the roles that the admin may alter and drop. From 16 on that takes ADMIN OPTION, also where Cloud SQL lets it
+ * grant roles without.
+ */
+export async function readAlterable(session: Session, roles: readonly string[]): Promise<Set<string>> {
+  const rows = await readAuthorityRows(session, roles);
+  return new Set(rows.filter((row) => row.administers && !row.isSuperuser).map((row) => row.name));
+}
+
+/**
  * Who administers is read by following the admin's memberships once. pg_has_role follows them again for each role that it
  * is asked WITH ADMIN OPTION of, and an admin has a membership in every role that it made.
  */
