@@ -2,6 +2,7 @@ import type { ManagedRole } from "../domain/managed-role.ts";
 import { emptyPlan, type Plan, type Statement } from "../domain/plan.ts";
 import { type DefaultType, defaultTypes } from "../domain/role-template.ts";
 import { planTaking, readAuthority } from "../postgres/authority.ts";
+import { inheritedMemberships } from "../postgres/creators.ts";
 import { type DefaultPrivilege, readDefaultPrivileges } from "../postgres/schema-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { changeDefaultPrivileges } from "../postgres/statements/privileges.ts";
@@ -168,7 +169,7 @@ async function withoutOtherWay(
 ): Promise<string[]> {
   const { rows } = await session.query<{ name: string }>(
     `WITH RECURSIVE edges AS (
-       SELECT m.roleid, m.member FROM pg_auth_members m
+       SELECT m.roleid, m.member FROM (${inheritedMemberships(session.versionNum)}) m
         WHERE NOT (m.roleid = (SELECT oid FROM pg_roles WHERE rolname::text = $3::text)
                    AND m.member = (SELECT oid FROM pg_roles WHERE rolname::text = $4::text))),
      reach AS (

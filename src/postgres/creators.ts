@@ -8,24 +8,14 @@ export interface FutureCreators {
 }
 
 /**
- * The roles that can create in schemas now, or that will once `roles` may, by schema: all that hold CREATE by owning,
- * by grant, by inheritance or through PUBLIC, without superusers and without PostgreSQL's and Cloud SQL's own roles
- * (cloudsqlsuperuser counts: databases belong to it and its members can act as it).
- *
- * Follows the memberships down from those who hold the right, rather than asking has_schema_privilege for each role and
- * schema, of which there may be millions. The rules are those of roles_is_member_of
- * (https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/utils/adt/acl.c): from 16 on each membership
- * says whether it is inherited, before that each member; who owns the database is a member of pg_database_owner.
+ * SQL for the memberships (roleid, member) by which members have the privileges of roles, in the database at hand: from 16
+ * on each membership says whether it is inherited, before that each member; who owns the database is a member of
+ * pg_database_owner. These are the rules of roles_is_member_of
+ * (https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/utils/adt/acl.c).
  */
-export async function readCreators(
-  session: Session,
-  future: readonly FutureCreators[],
-): Promise<Map<string, string[]>> {
-  const perMembership = session.versionNum >= membershipOptionsSince;
-  const pairs = future.flatMap(({ schema, roles }) => roles.map((role) => [schema, role] as const));
-  const { rows } = await session.query<{ schema: string; names: string[] }>(
-    `WITH RECURSIVE
-     edges AS MATERIALIZED (
+export function inheritedMemberships(versionNum: number): string {
+  const perMembership = versionNum >= membershipOptionsSince;
+  return `
        SELECT m.roleid, m.member
          FROM pg_auth_members m JOIN pg_roles u ON u.oid = m.member
         WHERE ${perMembership ? "m.inherit_option" : "u.rolinherit"}
@@ -33,7 +23,25 @@ export async function readCreators(
        SELECT o.oid, d.datdba
          FROM pg_database d, pg_roles o, pg_roles u
         WHERE d.datname = current_database() AND o.rolname = 'pg_database_owner' AND u.oid = d.datdba
-          ${perMembership ? "" : "AND u.rolinherit"}),
+          ${perMembership ? "" : "AND u.rolinherit"}`;
+}
+
+/**
+ * The roles that can create in schemas now, or that will once `roles` may, by schema: all that hold CREATE by owning,
+ * by grant, by inheritance or through PUBLIC, without superusers and without PostgreSQL's and Cloud SQL's own roles
+ * (cloudsqlsuperuser counts: databases belong to it and its members can act as it).
+ *
+ * Follows the memberships down from those who hold the right, rather than asking has_schema_privilege for each role and
+ * schema, of which there may be millions.
+ */
+export async function readCreators(
+  session: Session,
+  future: readonly FutureCreators[],
+): Promise<Map<string, string[]>> {
+  const pairs = future.flatMap(({ schema, roles }) => roles.map((role) => [schema, role] as const));
+  const { rows } = await session.query<{ schema: string; names: string[] }>(
+    `WITH RECURSIVE
+     edges AS MATERIALIZED (${inheritedMemberships(session.versionNum)}),
      holders AS (
        SELECT n.nspname::text AS schema, a.grantee AS role
          FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
