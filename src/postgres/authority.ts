@@ -3,6 +3,7 @@ import type { Statement } from "../domain/plan.ts";
 import { readMemberships } from "./role-catalog.ts";
 import type { Session } from "./session.ts";
 import { sqlstateOf } from "./sqlstate.ts";
+import { tryAlter } from "./statements/logins.ts";
 import {
   giveBackRole,
   membershipOptionsSince,
@@ -59,12 +60,18 @@ export async function readGrantable(session: Session, roles: readonly string[]):
 }
 
 /**
- * Those of the roles that the admin may alter and drop. From 16 on that takes ADMIN OPTION, also where Cloud SQL lets it
- * grant roles without.
+ * Those of the roles that the admin may alter and drop. That is more than granting them: a Cloud SQL that lets its admin
+ * grant any role need not let it alter one, so what PostgreSQL's own rule refuses is tried. Needs an open transaction.
  */
 export async function readAlterable(session: Session, roles: readonly string[]): Promise<Set<string>> {
-  const rows = await readAuthorityRows(session, roles);
-  return new Set(rows.filter((row) => row.administers && !row.isSuperuser).map((row) => row.name));
+  const rows = (await readAuthorityRows(session, roles)).filter((row) => !row.isSuperuser);
+  const found = new Set(rows.filter((row) => row.administers).map((row) => row.name));
+  const unknown = rows.filter((row) => !row.administers).map((row) => row.name);
+  if (unknown.length === 0) return found;
+  await session.query("SAVEPOINT authority");
+  for (const name of unknown)
+    if (await isTried(session, tryAlter(session.target.database, name))) found.add(name);
+  return found;
 }
 
 /**
@@ -130,9 +137,14 @@ async function tryToTake(session: Session, roles: readonly string[]): Promise<st
   return taken;
 }
 
-async function tryGroup(session: Session, roles: readonly string[]): Promise<boolean> {
+function tryGroup(session: Session, roles: readonly string[]): Promise<boolean> {
+  return isTried(session, takeRoles(session.target.database, roles, session.versionNum));
+}
+
+/** Whether the statement is let through; it is undone at once. */
+async function isTried(session: Session, { text }: Pick<Statement, "text">): Promise<boolean> {
   try {
-    await session.query(takeRoles(session.target.database, roles, session.versionNum).text);
+    await session.query(text);
     return true;
   } catch (error) {
     if (cannotTake.has(sqlstateOf(error) ?? "")) return false;

@@ -227,6 +227,21 @@ async function suite(major: (typeof majors)[number], mode: Mode): Promise<void> 
     await fleet.sql(target, "REVOKE other FROM keeper").catch(() => {});
   });
 
+  test("a built-in user that Cloud SQL made is deleted by Cloud SQL where the admin may not alter it", async () => {
+    const user = 'made by "Cloud SQL"';
+    await fleet
+      .server(major)
+      .createUser({ name: user, type: "BUILT_IN", password: "a password of theirs 1" });
+    await assignRole(context, fleet.call(), target, { schema: "app", username: user, role: "reader" });
+    const planned = await offboard({ username: user, dryRun: true });
+    const kinds = planned.plan?.steps.map(({ kind }) => kind) ?? [];
+    assert.equal(kinds.at(-1), major < 16 ? "sql" : "cloud_sql_api");
+    const result = await offboard({ username: user });
+    assert.deepEqual([result.state, result.changed], ["succeeded", true]);
+    assert.match(result.warnings.join(), major < 16 ? /^$/ : /may log in until it is deleted/);
+    assert.ok(!(await exists(user)));
+  });
+
   test("the admin, system roles and managed roles are not removed", async () => {
     const kind = async (username: string): Promise<string> =>
       (await serviceErrorOf(offboard({ username }))).kind;

@@ -36,6 +36,15 @@ export function stopLogin(database: string, name: string): Statement {
   });
 }
 
+/** Takes the right to alter the role. To be tried under a savepoint, and undone. */
+export function tryAlter(database: string, name: string): Statement {
+  return sharedStatement({
+    description: `Try whether ${name} may be altered`,
+    database,
+    text: `ALTER ROLE ${ident(name)} INHERIT`,
+  });
+}
+
 const waitMs = 5_000;
 
 /** Ends the sessions of a role in all databases, and waits for their end. */
