@@ -83,7 +83,7 @@ async function planApproval(
   const { username } = asked;
   const name = parsePrincipalName(context, username);
   const own = ownUser(call.actor);
-  const decide = decideGrant(context, asked);
+  const decide = decideGrant(context, asked, call);
   const look = async (session: Session): Promise<Decision<Approvable>> => {
     const { iamKind } = await findPrincipal(session, context, name);
     const isMember = own !== undefined && (await readIsMember(session, own, username));

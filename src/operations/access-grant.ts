@@ -9,6 +9,7 @@ import { withInstanceLock } from "./instance-lock.ts";
 import { findGroupRole, planAssignment } from "./memberships.ts";
 import { findPrincipal, parsePrincipalName } from "./principals.ts";
 import { readBeforeChange, recordChange, recordedOf, recordFailure, type Subject } from "./record.ts";
+import type { RoleGiver } from "./role-permission.ts";
 import { findSchema } from "./schema-lookup.ts";
 import { createTemplateBook } from "./template-lookup.ts";
 
@@ -54,16 +55,17 @@ function subjectOf(access: StoredAccess): Subject {
   return { summary, schema, roleName, username };
 }
 
-/** The membership, as an approval grants it. */
+/** The membership, as an approval grants it; what its role leads to is held against the policy of who approves. */
 export function decideGrant(
   context: Context,
   { schema, roleName, username }: StoredAccess,
+  approver?: RoleGiver,
 ): Decide<undefined> {
   const name = parsePrincipalName(context, username);
   const book = createTemplateBook(context);
   return async (session) => {
     await findSchema(session, schema);
-    const role = await findGroupRole(session, schema, roleName);
+    const role = await findGroupRole(session, schema, roleName, approver);
     return planAssignment(session, role, await findPrincipal(session, context, name), book);
   };
 }

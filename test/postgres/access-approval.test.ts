@@ -137,6 +137,20 @@ describe("approving temporary access", { timeout: 120_000 }, () => {
     assert.equal(await isMember("carol@example.com"), false);
   });
 
+  it("takes, for a role that leads to a guarded one, an approver whom the policy allows that by name", async () => {
+    await fleet.sql(target, "GRANT pg_read_all_data TO asked_app_reader");
+    const { id } = (await requestAccess(context, by("carol@example.com"), target, wish)).access;
+    const allowed = (...allowedNativeRoles: string[]) => ({ ...by(approver), allowedNativeRoles });
+    await assert.rejects(approveAccess(context, allowed("pg_monitor"), target, { id }), {
+      kind: "permission_error",
+      details: { native_role: "pg_read_all_data", allowed_native_roles: ["pg_monitor"] },
+    });
+    assert.equal((await store.read(id))?.state, "requested");
+    await approveAccess(context, allowed("pg_read_all_data"), target, { id });
+    await revokeAccess(context, by("carol@example.com"), target, { id });
+    await fleet.sql(target, "REVOKE pg_read_all_data FROM asked_app_reader");
+  });
+
   it("ends in a region that is not allowed any more: what was granted, and what was about to be", async () => {
     const dave = by("dave@example.com");
     const { id } = (await requestAccess(context, dave, target, wish)).access;
