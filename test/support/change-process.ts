@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createRegistry } from "../../src/google/registry.ts";
 import { silentLog } from "../../src/log.ts";
 import type { Context } from "../../src/operations/context.ts";
@@ -10,6 +11,8 @@ export interface ChangeOrder {
   readonly servers: TestServers;
   readonly firestore: string;
   readonly jobs: readonly ChangeJob[];
+  /** What is to be recorded waits for a message; there is one from here when all jobs have come so far. */
+  readonly waitsToRecord?: boolean;
 }
 
 export interface ChangeJob {
@@ -23,11 +26,17 @@ export interface ChangeJob {
 export interface ChangeOutcome {
   readonly job: ChangeJob;
   /** Missing when it succeeded. */
-  readonly error?: { readonly kind: string; readonly message: string; readonly sqlstate: string };
+  readonly error?: {
+    readonly kind: string;
+    readonly message: string;
+    readonly sqlstate: string;
+    /** What the answer says of the database, such as `committed`. */
+    readonly database: string;
+  };
 }
 
 /** The parts of a service that change roles, on servers and a Firestore of another process. */
-export function openChangeContext({ servers, firestore }: Omit<ChangeOrder, "jobs">): {
+export function openChangeContext({ servers, firestore }: Pick<ChangeOrder, "servers" | "firestore">): {
   readonly context: Context;
   close(): Promise<void>;
 } {
@@ -71,17 +80,38 @@ async function run(context: Context, instance: string, job: ChangeJob): Promise<
     } = error as {
       kind?: string;
       message: string;
-      details?: { sqlstate?: string };
+      details?: { sqlstate?: string; database?: string };
     };
-    return { job, error: { kind, message, sqlstate: details.sqlstate ?? "" } };
+    const { sqlstate = "", database = "" } = details;
+    return { job, error: { kind, message, sqlstate, database } };
   }
+}
+
+/** Holds every record back until the parent has seen that all of them are about to be made. */
+function waitingToRecord(context: Context, jobs: number): Context {
+  let waiting = 0;
+  const goOn = once(process, "message");
+  return {
+    ...context,
+    registry: {
+      ...context.registry,
+      async record(...recorded) {
+        waiting += 1;
+        if (waiting === jobs) process.send?.("recording");
+        await goOn;
+        return context.registry.record(...recorded);
+      },
+    },
+  };
 }
 
 if (process.send !== undefined && import.meta.main) {
   process.once("message", async (order: ChangeOrder) => {
-    const { context, close } = openChangeContext(order);
+    const { context: own, close } = openChangeContext(order);
+    const { jobs, waitsToRecord } = order;
+    const context = waitsToRecord === true ? waitingToRecord(own, jobs.length) : own;
     const [instance = ""] = Object.keys(order.servers);
-    const outcomes = await Promise.all(order.jobs.map((job) => run(context, instance, job)));
+    const outcomes = await Promise.all(jobs.map((job) => run(context, instance, job)));
     await close();
     process.send?.(outcomes, () => process.disconnect());
   });
