@@ -26,6 +26,7 @@ import type { Declared } from "./managed-state.ts";
 import { readBeforeChange, recordChange, recordedOf, recordFailure, type Subject } from "./record.ts";
 import type { RegistryStatus, RoleRecord } from "./registry.ts";
 import { assertMayUseTemplate } from "./role-permission.ts";
+import { recordOf } from "./role-records.ts";
 import { decideState, type PlannedState, type PlanSummary, type StateWish } from "./state-plan.ts";
 import type { StateMode } from "./state-scope.ts";
 import { findTemplate, resolveTemplate } from "./template-lookup.ts";
@@ -298,16 +299,7 @@ function templateRecords({ result, failedOptional }: Applied<PlannedState>): Rol
     roles.map((role): RoleRecord => {
       const owner = role.scope === "schema" ? schemaOwners.get(schema) : undefined;
       return {
-        name: role.name,
-        kind: role.kind,
-        scope: role.scope,
-        schema: role.schema,
-        template: role.template,
-        version: role.version,
-        checksum: role.checksum,
-        status: degraded.has(role.name) || failed.has(role.name) ? "degraded" : "active",
-        inherits: role.inherits,
-        nativeRoles: role.nativeRoles,
+        ...recordOf(role, degraded.has(role.name) || failed.has(role.name)),
         ...(owner === undefined ? {} : { schemaOwner: owner }),
         ...(role.scope === "database" && holdsInSchemas(role) ? { schemas: schemasOf(role) } : {}),
       };

@@ -41,6 +41,13 @@ export function supersededRoles(
     .map((role) => role.name);
 }
 
+/** What the registry says of a role of which it says nothing yet; without its schemas and their owner. */
+export function recordOf(role: ManagedRole, isDegraded: boolean): RoleRecord {
+  const { name, kind, scope, schema, template, version, checksum, inherits, nativeRoles } = role;
+  const status = isDegraded ? "degraded" : "active";
+  return { name, kind, scope, schema, template, version, checksum, status, inherits, nativeRoles };
+}
+
 /**
  * `kept`: what is recorded of roles that were left alone stays, with the version that made them; only an update that was
  * asked for accepts a new owner of the schema.
@@ -59,16 +66,7 @@ export function roleRecords(
     if (record?.template === role.template && existing.has(role.name))
       return unitedSchemas({ ...record, ...schemas }, record);
     return {
-      name: role.name,
-      kind: role.kind,
-      scope: role.scope,
-      schema: role.schema,
-      template: role.template,
-      version: role.version,
-      checksum: role.checksum,
-      status: degraded.has(role.name) || failed.has(role.name) ? "degraded" : "active",
-      inherits: role.inherits,
-      nativeRoles: role.nativeRoles,
+      ...recordOf(role, degraded.has(role.name) || failed.has(role.name)),
       ...schemas,
       ...(role.scope === "schema" ? { schemaOwner: record?.schemaOwner ?? schemaOwner } : {}),
     };
