@@ -6,7 +6,7 @@ import type { PasswordVersions, StoredSecret, StoredVersion } from "../operation
 import { crc32c } from "./crc32c.ts";
 import { stopping, withDeadline } from "./deadline.ts";
 import { grpcStatus, readGrpcStatus } from "./grpc-status.ts";
-import { createSecretClients, type SecretVersionsOptions } from "./secret-clients.ts";
+import { createSecretClients, type SecretCallOptions, type SecretVersionsOptions } from "./secret-clients.ts";
 import { readSecretError, type SecretPlace, secretTimeout, unavailable } from "./secret-errors.ts";
 import { parsePassword } from "./secrets.ts";
 import { labelsOf, readWriteError } from "./user-passwords.ts";
@@ -27,7 +27,6 @@ export interface SecretPasswordVersions extends PasswordVersions {
 
 const mostVersions = 50;
 
-type CallOptions = { readonly timeout: number; readonly retry: null };
 type Version = protos.google.cloud.secretmanager.v1.ISecretVersion;
 
 /** The versions of secrets with passwords, to be rotated. Attempts are made once: whoever rotates repeats or goes back. */
@@ -50,7 +49,7 @@ export function createPasswordVersions(options: PasswordVersionsOptions): Secret
 
   async function call<T>(
     name: string,
-    work: (client: SecretManagerServiceClient, callOptions: CallOptions) => Promise<T>,
+    work: (client: SecretManagerServiceClient, callOptions: SecretCallOptions) => Promise<T>,
   ): Promise<T> {
     const region = /^projects\/[^/]+\/locations\/([^/]+)\//.exec(name)?.[1];
     const client = clients.clientFor(region);

@@ -1,7 +1,8 @@
 import { lookup } from "node:dns/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SecretManagerServiceClient } from "@google-cloud/secret-manager";
 import { readCode } from "./deadline.ts";
-import { readGrpcStatus, reconnectOptions, splitEndpoint } from "./grpc-status.ts";
+import { grpcStatus, readGrpcStatus, reconnectOptions, splitEndpoint } from "./grpc-status.ts";
 
 export interface SecretVersionsOptions {
   /** `host:port` of a local or emulated Secret Manager, in plain text; without it, Google's. */
@@ -18,6 +19,42 @@ export interface SecretClients {
   /** Forgets a client whose credentials could not be loaded: it remembers that for good. */
   dropIfStuck(client: Promise<SecretManagerServiceClient>, error: unknown): void;
   close(): Promise<void>;
+}
+
+/** The client's own retries would run into the deadline and hide what went wrong. */
+export interface SecretCallOptions {
+  readonly timeout: number;
+  readonly retry: null;
+}
+
+type Work<T> = (client: SecretManagerServiceClient, callOptions: SecretCallOptions) => Promise<T>;
+
+const attempts = 3;
+const passing: ReadonlySet<number | undefined> = new Set([
+  grpcStatus.unavailable,
+  grpcStatus.resourceExhausted,
+  // The access token could not be fetched.
+  grpcStatus.unauthenticated,
+]);
+
+/** Tries work again that fails in passing, as long as the deadline allows. Rejects with the client's error. */
+export async function withSecretClient<T>(
+  clients: Pick<SecretClients, "clientFor" | "dropIfStuck">,
+  { region, deadline }: { readonly region?: string | undefined; readonly deadline: number },
+  work: Work<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    const client = clients.clientFor(region);
+    try {
+      return await work(await client, { timeout: Math.max(1, deadline - performance.now()), retry: null });
+    } catch (error) {
+      clients.dropIfStuck(client, error);
+      const pauseMs = 100 * 2 ** attempt * Math.random();
+      const inTime = performance.now() + pauseMs < deadline;
+      if (attempt === attempts || !inTime || !passing.has(readGrpcStatus(error))) throw error;
+      await sleep(pauseMs);
+    }
+  }
 }
 
 /** Clients of Secret Manager, one for each regional endpoint and one for the global one, made when first used. */

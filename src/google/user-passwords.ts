@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
-import type { protos, SecretManagerServiceClient } from "@google-cloud/secret-manager";
+import type { protos } from "@google-cloud/secret-manager";
 import { userSecretId } from "../domain/secret-id.ts";
 import { type Instance, instanceKey } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
@@ -8,7 +7,7 @@ import type { UserPasswords } from "../operations/user-passwords.ts";
 import { crc32c } from "./crc32c.ts";
 import { stopping, withDeadline } from "./deadline.ts";
 import { grpcStatus, readGrpcStatus } from "./grpc-status.ts";
-import { createSecretClients, type SecretVersionsOptions } from "./secret-clients.ts";
+import { createSecretClients, type SecretVersionsOptions, withSecretClient } from "./secret-clients.ts";
 import { type SecretPlace, secretTimeout, unavailable } from "./secret-errors.ts";
 
 export interface UserPasswordsOptions extends SecretVersionsOptions {
@@ -21,13 +20,6 @@ export interface UserPasswordsOptions extends SecretVersionsOptions {
 export interface SecretUserPasswords extends UserPasswords {
   close(): Promise<void>;
 }
-
-const attempts = 3;
-const passing: ReadonlySet<number | undefined> = new Set([
-  grpcStatus.unavailable,
-  grpcStatus.resourceExhausted,
-  grpcStatus.unauthenticated,
-]);
 
 type NewSecret = protos.google.cloud.secretmanager.v1.ISecret;
 
@@ -43,35 +35,20 @@ export function createUserPasswords(options: UserPasswordsOptions): SecretUserPa
   const clients = createSecretClients(options);
   const closing = new AbortController();
 
-  async function retried<T>(region: string | undefined, deadline: number, work: Work<T>): Promise<T> {
-    for (let attempt = 1; ; attempt += 1) {
-      const client = clients.clientFor(region);
-      try {
-        return await work(await client, { timeout: Math.max(1, deadline - performance.now()), retry: null });
-      } catch (error) {
-        clients.dropIfStuck(client, error);
-        const pauseMs = 100 * 2 ** attempt * Math.random();
-        const inTime = performance.now() + pauseMs < deadline;
-        if (attempt === attempts || !inTime || !passing.has(readGrpcStatus(error))) throw error;
-        await sleep(pauseMs);
-      }
-    }
-  }
-
   /** The secret's name; makes it when there is none. */
   async function ensureSecret(place: Place, deadline: number): Promise<string> {
     const { parent, secret, region, labels } = place;
     const name = `${parent}/secrets/${secret}`;
     const made: NewSecret = { labels, ...(region === undefined ? { replication: { automatic: {} } } : {}) };
     try {
-      await retried(region, deadline, (client, callOptions) =>
+      await withSecretClient(clients, { region, deadline }, (client, callOptions) =>
         client.createSecret({ parent, secretId: secret, secret: made }, callOptions),
       );
       return name;
     } catch (error) {
       if (readGrpcStatus(error) !== grpcStatus.alreadyExists) throw error;
     }
-    const [present] = await retried(region, deadline, (client, callOptions) =>
+    const [present] = await withSecretClient(clients, { region, deadline }, (client, callOptions) =>
       client.getSecret({ name }, callOptions),
     );
     if (present.labels?.["cloudsql-user"] === labels["cloudsql-user"]) return name;
@@ -88,8 +65,10 @@ export function createUserPasswords(options: UserPasswordsOptions): SecretUserPa
     const parent = await ensureSecret(place, deadline);
     const data = Buffer.from(password, "utf8");
     const payload = { data, dataCrc32c: crc32c(data) };
-    const [version] = await retried(place.region, deadline, (client, callOptions) =>
-      client.addSecretVersion({ parent, payload }, callOptions),
+    const [version] = await withSecretClient(
+      clients,
+      { region: place.region, deadline },
+      (client, callOptions) => client.addSecretVersion({ parent, payload }, callOptions),
     );
     return version.name ?? parent;
   }
@@ -125,11 +104,6 @@ export function createUserPasswords(options: UserPasswordsOptions): SecretUserPa
     },
   };
 }
-
-type Work<T> = (
-  client: SecretManagerServiceClient,
-  callOptions: { readonly timeout: number; readonly retry: null },
-) => Promise<T>;
 
 interface Place {
   readonly parent: string;
