@@ -45,6 +45,8 @@ export function openChangeContext({ servers, firestore }: Pick<ChangeOrder, "ser
     projectId: "registry-project",
     collection: "role_registries",
     cacheTtlMs: 0,
+    // Several processes start at once, on whatever machine.
+    timeoutMs: 30_000,
     emulatorHost: firestore,
     log: silentLog,
   });
