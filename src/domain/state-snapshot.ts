@@ -12,7 +12,7 @@ import {
 import { canonicalState, type DesiredState } from "./desired-state.ts";
 import { isFutureObjectType } from "./grant-privileges.ts";
 
-/** SHA-256 (hex) of a state's one form. */
+/** SHA-256 (hex) of a state's one form, and of what is kept with it. */
 export function hashState(state: DesiredState): string {
   return createHash("sha256").update(JSON.stringify(state)).digest("hex");
 }
@@ -82,7 +82,8 @@ function mergeGrants(
   return groupAtoms([...atoms, ...now], [...futures, ...future]);
 }
 
-function presentAtoms(grants: readonly DesiredGrant[]): GrantAtom[] {
+/** What grants declare on objects that exist; a grant on future ones alone declares nothing there. */
+export function presentAtoms(grants: readonly DesiredGrant[]): GrantAtom[] {
   return atomsOf(
     grants.filter(
       ({ object_type, objects }) =>

@@ -473,8 +473,11 @@ export interface paths {
          *     `repair` applies it. Of a schema of which nothing is known, the template `standard` is compared. Without
          *     `schema_name` it looks at every schema of the database that the registry or the roles' own marks know. `repair` is the SQL that the
          *     admin would run to end a difference; run in order, all of it is what `/roles/initialize` with `force_update` runs.
-         *     It is empty for what the admin cannot repair, or what only the registry has wrong: then `detail` says why. Not
-         *     compared: privileges on the database beyond the definition, grant options, and who is a member of the roles. A database that was in sync is not compared again as long as a fingerprint of its
+         *     It is empty for what the admin cannot repair, or what only the registry has wrong: then `detail` says why. What a
+         *     role holds beyond its definition counts wherever it is: on the database, in other schemas, by default privileges,
+         *     and the right to grant on; so does a member who has not the role's privileges, may not SET ROLE to it or may grant
+         *     it on, and one who has it from others than the admin too. Who is a member does not: members are not part of a
+         *     definition. What states that were applied declare is wanted. A database that was in sync is not compared again as long as a fingerprint of its
          *     catalog, read by one query, is the same: see `checked` and `force_full`.
          */
         readonly post: operations["readDrift"];

@@ -22,7 +22,7 @@ import {
 } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { withInstanceLock } from "./instance-lock.ts";
-import type { Declared } from "./managed-state.ts";
+import type { Declared } from "./kept-state.ts";
 import { readBeforeChange, recordChange, recordedOf, recordFailure, type Subject } from "./record.ts";
 import type { RegistryStatus, RoleRecord } from "./registry.ts";
 import { assertMayUseTemplate } from "./role-permission.ts";

@@ -1,6 +1,7 @@
 import type { ManagedRole } from "../domain/managed-role.ts";
 import { ServiceError } from "../errors.ts";
 import type { Session } from "../postgres/session.ts";
+import { type DeclaredRights, withoutDeclared } from "./declared-rights.ts";
 import type { RoleFinding } from "./role-finding.ts";
 import { assertOwnRole } from "./role-names.ts";
 import { planRoles } from "./role-plan.ts";
@@ -17,13 +18,15 @@ export async function planUpdates(
   session: Session,
   newer: ReadonlyMap<string, readonly NewerTemplate[]>,
   registered: ReadonlySet<string>,
+  declared: DeclaredRights,
 ): Promise<Updates> {
   if (newer.size === 0) return { findings: [], authority: new Map() };
   const wanted = new Map([...newer].map(([schema, list]) => [schema, list.flatMap((one) => one.roles)]));
   const states = await readRoleStates(session, wanted, registered);
   const findings = [...newer].flatMap(([schema, list]) => {
     const state = states.get(schema);
-    return state === undefined ? [] : list.map((one) => planUpdate(state, one));
+    if (state === undefined) return [];
+    return list.map((one) => planUpdate(withoutDeclared(state, one.roles, declared), one));
   });
   return { findings, authority: new Map([...states.values()].flatMap((state) => [...state.authority])) };
 }

@@ -11,11 +11,15 @@ import { sweepBeforeRead } from "./access-sweep.ts";
 import { type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { databaseError } from "./database-errors.ts";
+import { type DeclaredRights, withoutDeclared } from "./declared-rights.ts";
 import { type DriftKey, findInSync, keepInSync } from "./drift-memory.ts";
 import { compareRegistry } from "./drift-registry.ts";
 import { findBlocked, planUpdates } from "./drift-updates.ts";
+import { readDeclaredRights } from "./kept-state.ts";
 import type { RegistryStatus, RoleRecord } from "./registry.ts";
+import { definedPlaces, planRoleExtras, withoutSwept } from "./role-extras.ts";
 import type { RoleFinding } from "./role-finding.ts";
+import { planRoleMembers } from "./role-members.ts";
 import { planRoles } from "./role-plan.ts";
 import { readRenames, withRenames } from "./role-renames.ts";
 import { type RoleState, readRoleStates } from "./role-state.ts";
@@ -114,11 +118,12 @@ async function compareAll(
   schema: string | undefined,
   { registry, book }: { readonly registry: RegistryStatus | undefined; readonly book: TemplateBook },
 ): Promise<DriftReport> {
+  const declared = await readDeclaredRights(context, target);
   const decide = async (session: Session): Promise<Decision<DriftReport>> => {
     if (schema !== undefined) await findSchema(session, schema);
     const known = await readKnownRoles(session, registry);
     const schemas = schema === undefined ? knownSchemas(known) : [schema];
-    const found = await readSchemasDrift(session, schemas, known, book);
+    const found = await readSchemasDrift(session, schemas, known, { book, declared });
     const warnings = [...new Set(found.warnings)];
     const result: DriftReport = { schemas, drift: distinct(found.drift), warnings, checked: "full" };
     return { statements: [], warnings: [], result };
@@ -153,7 +158,7 @@ async function readSchemasDrift(
   session: Session,
   schemas: readonly string[],
   known: KnownRoles,
-  book: TemplateBook,
+  { book, declared }: { readonly book: TemplateBook; readonly declared: DeclaredRights },
 ): Promise<SchemaDrift> {
   const present = await readSchemaRows(session, schemas);
   const gone = schemas.filter((schema) => !present.has(schema)).map(goneSchema);
@@ -171,14 +176,28 @@ async function readSchemasDrift(
   const all = new Map([...wanted.values()].flat().map((role) => [role.name, role]));
   const renames = await readRenames(session, [...all.values()]);
   return withRenames(session, renames, async () => {
-    const states = await readRoleStates(session, wanted, new Set(registered.keys()));
+    const extras = await planRoleExtras(session, definedPlaces(wanted, registered), declared);
+    const states = new Map(
+      [...(await readRoleStates(session, wanted, new Set(registered.keys())))].map(([name, state]) => [
+        name,
+        withoutSwept(withoutDeclared(state, wanted.get(name) ?? [], declared), extras),
+      ]),
+    );
     const existing = [...states.values()].flatMap((state) => [...state.roles.keys()]);
     const grantable = await readGrantable(session, existing);
+    const members = await planRoleMembers(session, existing, declared);
     const found = [...states.values()].flatMap((state) =>
       compareSchema(state, wanted.get(state.schema) ?? [], registered),
     );
-    const updates = await planUpdates(session, newer, new Set(registered.keys()));
-    const findings = [...renames, ...early, ...found, ...updates.findings];
+    const updates = await planUpdates(session, newer, new Set(registered.keys()), declared);
+    const findings = [
+      ...renames,
+      ...early,
+      ...extras.findings,
+      ...found,
+      ...members.findings,
+      ...updates.findings,
+    ];
     const accepted = new Set(
       findings.filter(
         (one) => one.limitOfInstance === true && registered.get(one.role ?? "")?.status === "degraded",
@@ -187,7 +206,12 @@ async function readSchemasDrift(
     const drift = await describeItems(
       session,
       findings.filter((finding) => !accepted.has(finding)),
-      new Map([...[...states.values()].flatMap((state) => [...state.authority]), ...updates.authority]),
+      new Map([
+        ...[...states.values()].flatMap((state) => [...state.authority]),
+        ...updates.authority,
+        ...extras.authority,
+        ...members.authority,
+      ]),
       new Set(existing.filter((name) => !grantable.has(name))),
     );
     return { drift: [...gone, ...drift], warnings: [...accepted].map((one) => one.detail) };

@@ -4,7 +4,8 @@ import { type Target, targetKey } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
 import { type Applied, type Attempt, findAttempt } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
-import { type Declared, keepManagedState, type ManagedState } from "./managed-state.ts";
+import { type Declared, keepManagedState } from "./kept-state.ts";
+import type { ManagedState } from "./managed-state.ts";
 import type { HistoryEntry, RegistryChange, RegistryStatus } from "./registry.ts";
 
 /** What a change was about. */

@@ -14,11 +14,15 @@ import { sweepBeforeRead } from "./access-sweep.ts";
 import { applyDecision, type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { planNewCreators } from "./creator-coverage.ts";
+import { type DeclaredRights, withoutDeclared } from "./declared-rights.ts";
 import { withInstanceLock } from "./instance-lock.ts";
+import { readDeclaredRights } from "./kept-state.ts";
 import { readManagedRoles } from "./managed-roles.ts";
 import { readBeforeChange, recordChange, recordedOf, recordFailure } from "./record.ts";
-import type { RegistryStatus } from "./registry.ts";
+import type { RegistryStatus, RoleRecord } from "./registry.ts";
+import { definedPlaces, planRoleExtras, withoutSwept } from "./role-extras.ts";
 import type { RoleFinding } from "./role-finding.ts";
+import { planRoleMembers } from "./role-members.ts";
 import { type Adoption, assertOwnRole } from "./role-names.ts";
 import { assertMayGive, assertMayUseTemplate, type RoleGiver } from "./role-permission.ts";
 import { planOfFindings, planRoles } from "./role-plan.ts";
@@ -80,8 +84,10 @@ export async function initializeRoles(
     giver: call,
   };
   const book = createTemplateBook(context);
+  const recorded = new Map(before?.roles.map((role) => [role.name, role]));
+  const declared = await readDeclaredRights(context, target);
   const decide = (session: Session): Promise<Decision<Initialization>> =>
-    decideRoles(session, { schema, template, book }, adoption);
+    decideRoles(session, { schema, template, book, recorded, declared }, adoption);
   if (input.dryRun) {
     const decision = await planOnly(context, call, target, decide);
     return { ...describe(context, target, decision), plan: previewStatements(decision.statements) };
@@ -127,15 +133,16 @@ export async function findRecordedRegions(
 
 async function decideRoles(
   session: Session,
-  { schema, template, book }: Pick<Wanted, "schema" | "template" | "book">,
+  given: Omit<Wanted, "roles" | "renames">,
   adoption: Adoption & Use,
 ): Promise<Decision<Initialization>> {
+  const { schema, template } = given;
   await findSchema(session, schema);
   const major = Math.floor(session.versionNum / 10_000);
   const roles = expandTemplate(template, session.target.database, schema, major);
   const renames = await readRenames(session, roles);
   assertRenameable(renames, adoption.force);
-  const wanted = { schema, template, book, roles, renames };
+  const wanted = { ...given, roles, renames };
   return withRenames(session, renames, () => decideSettled(session, wanted, adoption));
 }
 
@@ -151,6 +158,9 @@ interface Wanted {
   readonly book: TemplateBook;
   readonly roles: readonly ManagedRole[];
   readonly renames: readonly RoleFinding[];
+  /** What the registry has of roles, by name. */
+  readonly recorded: ReadonlyMap<string, RoleRecord>;
+  readonly declared: DeclaredRights;
 }
 
 /** Another role beside a renamed one would have the same place, and none of its members. */
@@ -164,10 +174,13 @@ function assertRenameable(renames: readonly RoleFinding[], force: boolean): void
 
 async function decideSettled(
   session: Session,
-  { schema, template, book, roles, renames }: Wanted,
+  { schema, template, book, roles, renames, recorded, declared }: Wanted,
   adoption: Adoption & Use,
 ): Promise<Decision<Initialization>> {
-  const state = await readRoleState(session, schema, roles, adoption.registered);
+  const read = await readRoleState(session, schema, roles, adoption.registered);
+  const places = adoption.force ? definedPlaces(new Map([[schema, roles]]), recorded) : [];
+  const extras = await planRoleExtras(session, places, declared);
+  const state = withoutSwept(withoutDeclared(read, roles, declared), extras);
   for (const role of roles) {
     const row = state.roles.get(role.name);
     if (row === undefined || assertOwnRole(role, row, adoption) === "own") continue;
@@ -185,8 +198,11 @@ async function decideSettled(
   const planned = planRoles(state, roles, acting).findings;
   const creators = roles.filter((role) => acting(role) && role.privileges.schema?.includes("CREATE"));
   const coverage = await coverOthers(session, book, { schema, roles, creators });
-  const plan = planOfFindings([...renames, ...planned, ...coverage]);
-  const taken = await planTaking(session, plan.actsFor, state.authority);
+  const members = await planRoleMembers(session, adoption.force ? [...existing] : [], declared);
+  const all = [...renames, ...extras.findings, ...planned, ...members.findings, ...coverage];
+  const plan = planOfFindings(all);
+  const authority = new Map([...state.authority, ...extras.authority, ...members.authority]);
+  const taken = await planTaking(session, plan.actsFor, authority);
   const warnings = [...plan.warnings];
   if (!adoption.force && existing.size > 0)
     warnings.push(

@@ -5,7 +5,7 @@ import type { Target } from "../domain/target.ts";
 import { notFound, ServiceError } from "../errors.ts";
 import type { Call, Context } from "./context.ts";
 import { type ApplyStateResult, applyState } from "./desired-state.ts";
-import { readLatestState } from "./managed-state.ts";
+import { readLatestState } from "./kept-state.ts";
 
 export interface RollbackInput {
   /** The number of the history entry after which the state was the one to go back to. */
@@ -33,14 +33,14 @@ export async function rollbackState(
   if (page?.records[0]?.sequence !== sequence) {
     throw notFound("object", `The history of this database has no entry ${sequence}.`, { sequence });
   }
-  const state = await readLatestState(context, target, sequence + 1);
+  const state = (await readLatestState(context, target, sequence + 1))?.state;
   if (state === undefined) {
-    const because = `no state was kept with entry ${sequence} or the hundred before it`;
+    const because = `no state was kept with entry ${sequence} or one before it`;
     throw new ServiceError("conflict", `There is no way back to it: ${because}.`, {
       details: { because, sequence },
     });
   }
-  const from = (await readLatestState(context, target)) ?? emptyState;
+  const from = (await readLatestState(context, target))?.state ?? emptyState;
   const back = withPublicAgain(state, from);
   const subject = { summary: `roll back to entry ${sequence}` };
   const input = {

@@ -1,3 +1,5 @@
+import { roleMarkPrefix } from "../domain/managed-role.ts";
+import { parameterAclsSince } from "./role-rights.ts";
 import type { Session } from "./session.ts";
 
 /** Rows that are not the system's own, nor a session's temporary ones. */
@@ -10,7 +12,7 @@ const parts: readonly string[] = [
            r.rolbypassrls)::text AS line FROM pg_roles r`,
   "SELECT m::text FROM pg_auth_members m",
   "SELECT (d.objoid, d.description)::text FROM pg_shdescription d WHERE d.classoid = 'pg_authid'::regclass",
-  "SELECT (d.oid, d.datname, d.datdba, d.datacl)::text FROM pg_database d WHERE d.datname = current_database()",
+  "SELECT (d.oid, d.datname, d.datdba, d.datacl)::text FROM pg_database d",
   `SELECT (n.oid, n.nspname, n.nspowner, n.nspacl)::text FROM pg_namespace n WHERE ${own("n.oid")}`,
   `SELECT (c.oid, c.relname, c.relnamespace, c.relowner, c.relkind, c.relacl)::text FROM pg_class c
     WHERE ${own("c.relnamespace")} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')`,
@@ -22,7 +24,21 @@ const parts: readonly string[] = [
   "SELECT (d.defaclrole, d.defaclnamespace, d.defaclobjtype, d.defaclacl)::text FROM pg_default_acl d",
   "SELECT (e.oid, e.extname, e.extnamespace)::text FROM pg_extension e",
   "SELECT (d.classid, d.objid, d.refobjid)::text FROM pg_depend d WHERE d.deptype = 'e'",
+  "SELECT (l.oid, l.lanowner, l.lanacl)::text FROM pg_language l",
+  "SELECT (f.oid, f.fdwowner, f.fdwacl)::text FROM pg_foreign_data_wrapper f",
+  "SELECT (v.oid, v.srvowner, v.srvacl)::text FROM pg_foreign_server v",
+  "SELECT (t.oid, t.spcowner, t.spcacl)::text FROM pg_tablespace t",
+  // What managed roles hold or own elsewhere. Relations and their types are above, but for sessions' temporary ones.
+  `SELECT (s.classid, s.objid, s.objsubid, s.refobjid, s.deptype, l.lomacl)::text
+     FROM pg_shdescription m
+     JOIN pg_shdepend s ON s.refclassid = 'pg_authid'::regclass AND s.refobjid = m.objoid
+     LEFT JOIN pg_largeobject_metadata l ON s.classid = 'pg_largeobject'::regclass AND l.oid = s.objid
+    WHERE m.classoid = 'pg_authid'::regclass AND starts_with(m.description, $1::text)
+      AND s.dbid IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+      AND (s.deptype = 'a' OR (s.deptype = 'o' AND s.classid NOT IN ('pg_class'::regclass, 'pg_type'::regclass)))`,
 ];
+
+const parameters = "SELECT (q.parname, q.paracl)::text FROM pg_parameter_acl q";
 
 /** There may be very many of them, and most templates say nothing of them. */
 const largeObjects = "SELECT (l.oid, l.lomowner, l.lomacl)::text FROM pg_largeobject_metadata l";
@@ -35,14 +51,18 @@ export async function readFingerprint(
   session: Session,
   options: { readonly largeObjects: boolean },
 ): Promise<string> {
-  const all = options.largeObjects ? [...parts, largeObjects] : parts;
+  const all = [
+    ...parts,
+    ...(session.versionNum >= parameterAclsSince ? [parameters] : []),
+    ...(options.largeObjects ? [largeObjects] : []),
+  ];
   const sums = all.map(
     (part) =>
       `(SELECT count(*) || ':' || coalesce(sum(hashtextextended(line, 0)), 0) FROM (${part}) AS p (line))`,
   );
   const { rows } = await session.query<{ fingerprint: string }>(
     `SELECT md5(concat_ws(',', current_user, current_setting('server_version_num'), ${sums.join(", ")})) AS fingerprint`,
-    [],
+    [roleMarkPrefix],
     { read: true },
   );
   return rows[0]?.fingerprint ?? "";

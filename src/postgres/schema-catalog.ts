@@ -198,7 +198,7 @@ function wantedColumns(pairs: readonly RoleInSchema[]): (string | null)[][] {
 }
 
 /** A role that once held some by another version of its template counts: what is left of that is to be seen. */
-function mayHoldLargeObjects({ scope, template }: ManagedRole): boolean {
+export function mayHoldLargeObjects({ scope, template }: ManagedRole): boolean {
   return scope === "database" && template !== "standard";
 }
 

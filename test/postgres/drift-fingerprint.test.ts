@@ -106,6 +106,18 @@ for (const major of majors) {
       `ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA ${q(schema)} REVOKE SELECT ON TABLES FROM ${roleOf("reader")}`,
       `CREATE TABLE ${q(schema)}.another (id int)`,
       `CREATE PROCEDURE ${q(schema)}.p() LANGUAGE sql AS 'SELECT 1'`,
+      `GRANT SELECT ON ${table} TO ${roleOf("reader")} WITH GRANT OPTION`,
+      `GRANT CREATE ON DATABASE shop TO ${roleOf("reader")}`,
+      `GRANT CONNECT ON DATABASE postgres TO ${roleOf("reader")}`,
+      `ALTER DEFAULT PRIVILEGES FOR ROLE owner_two GRANT SELECT ON TABLES TO ${roleOf("reader")}`,
+      `GRANT USAGE ON LANGUAGE sql TO ${roleOf("reader")}`,
+      `GRANT SELECT ON pg_authid TO ${roleOf("reader")}`,
+      `SELECT lo_create(4711); GRANT UPDATE ON LARGE OBJECT 4711 TO ${roleOf("reader")}`,
+      ...(major >= 15 ? [`GRANT SET ON PARAMETER log_statement TO ${roleOf("reader")}`] : []),
+      `CREATE ROLE bob; GRANT ${roleOf("reader")} TO bob`,
+      ...(major >= 16 ? [`CREATE ROLE bob; GRANT ${roleOf("reader")} TO bob WITH SET FALSE`] : []),
+      `ALTER TABLE ${table} OWNER TO ${roleOf("reader")}`,
+      `SELECT lo_create(4711); ALTER LARGE OBJECT 4711 OWNER TO ${roleOf("reader")}`,
       "DROP EXTENSION pg_stat_statements",
       "REVOKE SELECT ON pg_stat_statements FROM PUBLIC",
     ];
@@ -114,21 +126,27 @@ for (const major of majors) {
       const client = new Client({ connectionString: fleet.server(major).superuserUrl("shop") });
       await client.connect();
       const session = {
-        versionNum: 0,
+        versionNum: major * 10_000,
         user: "",
         target,
-        query: async (text: string) => ({ ...(await client.query(text)), notices: [] }),
+        query: async (text: string, values: unknown[]) => ({
+          ...(await client.query(text, values)),
+          notices: [],
+        }),
       } as never;
-      const read = () => readFingerprint(session, { largeObjects: true });
+      const read = (largeObjects = false) => readFingerprint(session, { largeObjects });
       try {
         const first = await read();
-        for (const sql of [...changes, "SELECT lo_create(0)"]) {
+        for (const sql of changes) {
           await client.query("BEGIN");
           await client.query(sql);
           assert.notEqual(await read(), first, sql);
           await client.query("ROLLBACK");
           assert.equal(await read(), first, sql);
         }
+        const withLargeObjects = await read(true);
+        await client.query("SELECT lo_create(0)");
+        assert.notEqual(await read(true), withLargeObjects);
         for (const sql of [
           `INSERT INTO ${table} DEFAULT VALUES`,
           "CREATE TEMP TABLE t (id int)",
