@@ -476,7 +476,7 @@ export interface paths {
          *     It is empty for what the admin cannot repair, or what only the registry has wrong: then `detail` says why. What a
          *     role holds beyond its definition counts wherever it is: on the database, in other schemas, by default privileges,
          *     and the right to grant on; so does a member who has not the role's privileges, may not SET ROLE to it or may grant
-         *     it on, and one who has it from others than the admin too. Who is a member does not: members are not part of a
+         *     it on, one who has it from others than the admin too, and what a role owns that is not to create there. Who is a member does not: members are not part of a
          *     definition. What states that were applied declare is wanted. A database that was in sync is not compared again as long as a fingerprint of its
          *     catalog, read by one query, is the same: see `checked` and `force_full`.
          */

@@ -2,16 +2,17 @@ import { standardTemplate } from "../domain/builtin-templates.ts";
 import { type ManagedRole, parseRoleMark, roleMarkPrefix } from "../domain/managed-role.ts";
 import { templateChecksum } from "../domain/role-template.ts";
 import type { Target } from "../domain/target.ts";
-import { readGrantable, readTaking } from "../postgres/authority.ts";
+import { readGrantable } from "../postgres/authority.ts";
 import { readFingerprint } from "../postgres/fingerprint.ts";
 import { readRolesByComment } from "../postgres/role-catalog.ts";
-import { readSchemaRows } from "../postgres/schema-catalog.ts";
+import { type RoleInSchema, readSchemaRows } from "../postgres/schema-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { sweepBeforeRead } from "./access-sweep.ts";
 import { type Decision, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { databaseError } from "./database-errors.ts";
 import { type DeclaredRights, withoutDeclared } from "./declared-rights.ts";
+import { type DriftItem, describeItems, distinct, goneSchema } from "./drift-items.ts";
 import { type DriftKey, findInSync, keepInSync } from "./drift-memory.ts";
 import { compareRegistry } from "./drift-registry.ts";
 import { findBlocked, planUpdates } from "./drift-updates.ts";
@@ -20,17 +21,13 @@ import type { RegistryStatus, RoleRecord } from "./registry.ts";
 import { definedPlaces, planRoleExtras, withoutSwept } from "./role-extras.ts";
 import type { RoleFinding } from "./role-finding.ts";
 import { planRoleMembers } from "./role-members.ts";
+import { planRoleOwners } from "./role-owners.ts";
 import { planRoles } from "./role-plan.ts";
-import { readRenames, withRenames } from "./role-renames.ts";
+import { readRenames, withRepairs } from "./role-renames.ts";
 import { type RoleState, readRoleStates } from "./role-state.ts";
 import { findSchema } from "./schema-lookup.ts";
 import { findSchemaRoles, type KnownRoles, type NewerTemplate } from "./schema-templates.ts";
 import { createTemplateBook, type TemplateBook } from "./template-lookup.ts";
-
-/** One difference, with the SQL that the admin would run to end it, in order; empty when `detail` says why not. */
-export interface DriftItem extends Pick<RoleFinding, "kind" | "role" | "object" | "detail"> {
-  readonly repair: readonly string[];
-}
 
 export interface DriftReport {
   /** The schemas that were compared. */
@@ -131,11 +128,6 @@ async function compareAll(
   return (await planOnly(context, call, target, decide)).result;
 }
 
-/** Database-wide roles are looked at with each schema. */
-function distinct(items: readonly DriftItem[]): DriftItem[] {
-  return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
-}
-
 async function readKnownRoles(session: Session, registry: RegistryStatus | undefined): Promise<KnownRoles> {
   const { database } = session.target;
   const marks = (await readRolesByComment(session, roleMarkPrefix)).flatMap((row) => {
@@ -175,47 +167,52 @@ async function readSchemasDrift(
   const registered = new Map(known.records.map((record) => [record.name, record]));
   const all = new Map([...wanted.values()].flat().map((role) => [role.name, role]));
   const renames = await readRenames(session, [...all.values()]);
-  return withRenames(session, renames, async () => {
-    const extras = await planRoleExtras(session, definedPlaces(wanted, registered), declared);
-    const states = new Map(
-      [...(await readRoleStates(session, wanted, new Set(registered.keys())))].map(([name, state]) => [
-        name,
-        withoutSwept(withoutDeclared(state, wanted.get(name) ?? [], declared), extras),
-      ]),
+  const places = definedPlaces(wanted, registered);
+  const compared = { wanted, newer, registered, places, declared };
+  return withRepairs(session, renames, "renames", async () => {
+    const owners = await planRoleOwners(session, places);
+    const found = await withRepairs(session, owners, "owners", () =>
+      compareStates(session, compared, [...renames, ...early, ...owners]),
     );
-    const existing = [...states.values()].flatMap((state) => [...state.roles.keys()]);
-    const grantable = await readGrantable(session, existing);
-    const members = await planRoleMembers(session, existing, declared);
-    const found = [...states.values()].flatMap((state) =>
-      compareSchema(state, wanted.get(state.schema) ?? [], registered),
-    );
-    const updates = await planUpdates(session, newer, new Set(registered.keys()), declared);
-    const findings = [
-      ...renames,
-      ...early,
-      ...extras.findings,
-      ...found,
-      ...members.findings,
-      ...updates.findings,
-    ];
-    const accepted = new Set(
-      findings.filter(
-        (one) => one.limitOfInstance === true && registered.get(one.role ?? "")?.status === "degraded",
-      ),
-    );
-    const drift = await describeItems(
-      session,
-      findings.filter((finding) => !accepted.has(finding)),
-      new Map([
-        ...[...states.values()].flatMap((state) => [...state.authority]),
-        ...updates.authority,
-        ...extras.authority,
-        ...members.authority,
-      ]),
-      new Set(existing.filter((name) => !grantable.has(name))),
-    );
-    return { drift: [...gone, ...drift], warnings: [...accepted].map((one) => one.detail) };
+    return { drift: [...gone, ...found.drift], warnings: found.warnings };
   });
+}
+
+interface Compared {
+  readonly wanted: ReadonlyMap<string, readonly ManagedRole[]>;
+  readonly newer: ReadonlyMap<string, readonly NewerTemplate[]>;
+  readonly registered: ReadonlyMap<string, RoleRecord>;
+  readonly places: readonly RoleInSchema[];
+  readonly declared: DeclaredRights;
+}
+
+async function compareStates(
+  session: Session,
+  { wanted, newer, registered, places, declared }: Compared,
+  before: readonly RoleFinding[],
+): Promise<SchemaDrift> {
+  const names = new Set(registered.keys());
+  const extras = await planRoleExtras(session, places, declared);
+  const states = [...(await readRoleStates(session, wanted, names)).values()].map((state) =>
+    withoutSwept(withoutDeclared(state, wanted.get(state.schema) ?? [], declared), extras),
+  );
+  const existing = states.flatMap((state) => [...state.roles.keys()]);
+  const grantable = await readGrantable(session, existing);
+  const members = await planRoleMembers(session, existing, declared);
+  const found = states.flatMap((state) => compareSchema(state, wanted.get(state.schema) ?? [], registered));
+  const updates = await planUpdates(session, newer, names, declared);
+  const more = [extras, { findings: found }, members, updates].flatMap((one) => one.findings);
+  const findings = [...before, ...more];
+  const isAccepted = (one: RoleFinding): boolean =>
+    one.limitOfInstance === true && registered.get(one.role ?? "")?.status === "degraded";
+  const accepted = findings.filter(isAccepted);
+  const drift = await describeItems(
+    session,
+    findings.filter((finding) => !accepted.includes(finding)),
+    new Map([...states, updates, extras, members].flatMap((one) => [...one.authority])),
+    new Set(existing.filter((name) => !grantable.has(name))),
+  );
+  return { drift, warnings: accepted.map((one) => one.detail) };
 }
 
 function compareSchema(
@@ -226,32 +223,4 @@ function compareSchema(
   const blocked = findBlocked(roles, state);
   const plan = planRoles(state, roles, (role) => !blocked.has(role.name));
   return [...blocked.values(), ...plan.findings, ...compareRegistry(state, roles, registered)];
-}
-
-function goneSchema(schema: string): DriftItem {
-  const detail =
-    "The schema does not exist any more; create it again, or drop its roles. No SQL brings it back.";
-  return { kind: "missing", role: null, object: `schema ${schema}`, detail, repair: [] };
-}
-
-/** `foreign`: roles that the admin does not administer; it can repair nothing of theirs. */
-async function describeItems(
-  session: Session,
-  findings: readonly RoleFinding[],
-  authority: RoleState["authority"],
-  foreign: ReadonlySet<string>,
-): Promise<DriftItem[]> {
-  const actors = findings.flatMap((one) => one.actsFor ?? []);
-  const take = await readTaking(session, actors, authority);
-  return findings.map((finding) => {
-    const { kind, role, object, detail, statements, actsFor = [] } = finding;
-    if (statements.length === 0) return { kind, role, object, detail, repair: [] };
-    if (foreign.has(role ?? "")) {
-      const because = `${session.user} does not administer ${role}`;
-      return { kind, role, object, detail: `${detail}; ${because}`, repair: [] };
-    }
-    const taken = take(actsFor);
-    const all = [...taken.take, ...statements, ...taken.giveBack];
-    return { kind, role, object, detail, repair: all.map((statement) => statement.preview) };
-  });
 }

@@ -39,17 +39,21 @@ export async function readRenames(session: Session, wanted: readonly ManagedRole
   });
 }
 
-/** Reads what would be there after the renames; they are undone. Needs an open transaction. */
-export async function withRenames<T>(
+/**
+ * Reads what would be there after the repairs of findings, which are undone. Needs an open transaction. What is read may
+ * try others in turn, under a savepoint of another name.
+ */
+export async function withRepairs<T>(
   session: Session,
-  renames: readonly RoleFinding[],
+  findings: readonly RoleFinding[],
+  savepoint: "renames" | "owners",
   read: () => Promise<T>,
 ): Promise<T> {
-  const statements = renames.flatMap((one) => one.statements);
+  const statements = findings.flatMap((one) => one.statements);
   if (statements.length === 0) return read();
-  await session.query("SAVEPOINT renames");
+  await session.query(`SAVEPOINT ${savepoint}`);
   for (const statement of statements) await session.query(statement.text);
   const result = await read();
-  await session.query("ROLLBACK TO SAVEPOINT renames");
+  await session.query(`ROLLBACK TO SAVEPOINT ${savepoint}`);
   return result;
 }

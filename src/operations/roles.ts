@@ -6,6 +6,7 @@ import type { Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
 import { planTaking, readGrantable, readUngrantable } from "../postgres/authority.ts";
 import { readRoles } from "../postgres/role-catalog.ts";
+import type { RoleInSchema } from "../postgres/schema-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { asAdmin, letGrant } from "../postgres/statements/administrator.ts";
 import { changePrivileges } from "../postgres/statements/privileges.ts";
@@ -24,10 +25,11 @@ import { definedPlaces, planRoleExtras, withoutSwept } from "./role-extras.ts";
 import type { RoleFinding } from "./role-finding.ts";
 import { planRoleMembers } from "./role-members.ts";
 import { type Adoption, assertOwnRole } from "./role-names.ts";
+import { planRoleOwners } from "./role-owners.ts";
 import { assertMayGive, assertMayUseTemplate, type RoleGiver } from "./role-permission.ts";
 import { planOfFindings, planRoles } from "./role-plan.ts";
 import { type Initialization, isRecorded, isUsed, roleRecords, supersededRoles } from "./role-records.ts";
-import { readRenames, withRenames } from "./role-renames.ts";
+import { readRenames, withRepairs } from "./role-renames.ts";
 import { type RoleState, readRoleState } from "./role-state.ts";
 import { findSchema } from "./schema-lookup.ts";
 import { createTemplateBook, findTemplate, retiredTemplate, type TemplateBook } from "./template-lookup.ts";
@@ -133,7 +135,7 @@ export async function findRecordedRegions(
 
 async function decideRoles(
   session: Session,
-  given: Omit<Wanted, "roles" | "renames">,
+  given: Omit<Wanted, "roles" | "places" | "before">,
   adoption: Adoption & Use,
 ): Promise<Decision<Initialization>> {
   const { schema, template } = given;
@@ -142,8 +144,12 @@ async function decideRoles(
   const roles = expandTemplate(template, session.target.database, schema, major);
   const renames = await readRenames(session, roles);
   assertRenameable(renames, adoption.force);
-  const wanted = { ...given, roles, renames };
-  return withRenames(session, renames, () => decideSettled(session, wanted, adoption));
+  return withRepairs(session, renames, "renames", async () => {
+    const places = adoption.force ? definedPlaces(new Map([[schema, roles]]), given.recorded) : [];
+    const owners = await planRoleOwners(session, places);
+    const wanted = { ...given, roles, places, before: [...renames, ...owners] };
+    return withRepairs(session, owners, "owners", () => decideSettled(session, wanted, adoption));
+  });
 }
 
 /** What is known of whoever initializes, and of what was there before. */
@@ -157,7 +163,10 @@ interface Wanted {
   readonly template: Template;
   readonly book: TemplateBook;
   readonly roles: readonly ManagedRole[];
-  readonly renames: readonly RoleFinding[];
+  /** Where the roles that are to be brought to their definition have it. */
+  readonly places: readonly RoleInSchema[];
+  /** What was repaired before the rest is read. */
+  readonly before: readonly RoleFinding[];
   /** What the registry has of roles, by name. */
   readonly recorded: ReadonlyMap<string, RoleRecord>;
   readonly declared: DeclaredRights;
@@ -174,11 +183,10 @@ function assertRenameable(renames: readonly RoleFinding[], force: boolean): void
 
 async function decideSettled(
   session: Session,
-  { schema, template, book, roles, renames, recorded, declared }: Wanted,
+  { schema, template, book, roles, places, before, declared }: Wanted,
   adoption: Adoption & Use,
 ): Promise<Decision<Initialization>> {
   const read = await readRoleState(session, schema, roles, adoption.registered);
-  const places = adoption.force ? definedPlaces(new Map([[schema, roles]]), recorded) : [];
   const extras = await planRoleExtras(session, places, declared);
   const state = withoutSwept(withoutDeclared(read, roles, declared), extras);
   for (const role of roles) {
@@ -199,7 +207,7 @@ async function decideSettled(
   const creators = roles.filter((role) => acting(role) && role.privileges.schema?.includes("CREATE"));
   const coverage = await coverOthers(session, book, { schema, roles, creators });
   const members = await planRoleMembers(session, adoption.force ? [...existing] : [], declared);
-  const all = [...renames, ...extras.findings, ...planned, ...members.findings, ...coverage];
+  const all = [...before, ...extras.findings, ...planned, ...members.findings, ...coverage];
   const plan = planOfFindings(all);
   const authority = new Map([...state.authority, ...extras.authority, ...members.authority]);
   const taken = await planTaking(session, plan.actsFor, authority);

@@ -25,19 +25,37 @@ export interface Holding {
  * databases, but only this one's objects can be named here.
  */
 export async function readHoldings(session: Session, role: string): Promise<Holding[]> {
-  const { rows } = await session.query<Holding>(
+  const found = await readHoldingsOf(session, [role], ["o", "a", "r"]);
+  return found.map(({ role: _, ...holding }) => holding);
+}
+
+/** What roles own there. */
+export function readOwned(session: Session, roles: readonly string[]): Promise<HoldingOf[]> {
+  return readHoldingsOf(session, roles, ["o"]);
+}
+
+export interface HoldingOf extends Holding {
+  readonly role: string;
+}
+
+async function readHoldingsOf(
+  session: Session,
+  roles: readonly string[],
+  kinds: readonly ("o" | "a" | "r")[],
+): Promise<HoldingOf[]> {
+  const { rows } = await session.query<HoldingOf>(
     `SELECT DISTINCT CASE s.deptype WHEN 'o' THEN 'owner' WHEN 'a' THEN 'acl' ELSE 'policy' END AS kind,
             s.classid::regclass::text AS catalog, i.type, i.identity,
-            coalesce(n.nspname, dn.nspname, i.schema)::text AS schema,
+            coalesce(n.nspname, dn.nspname, sn.nspname)::text AS schema,
             coalesce(pg_get_userbyid(coalesce(c.relowner, p.proowner, n.nspowner, d.datdba, t.typowner, l.lanowner,
               f.fdwowner, v.srvowner, lo.lomowner, da.defaclrole, ts.spcowner))::text, '') AS owner,
             pg_get_userbyid(coalesce(sn.nspowner, n.nspowner, dn.nspowner))::text AS "schemaOwner",
             EXISTS (SELECT FROM pg_depend q
                      WHERE c.relkind = 'S' AND q.classid = s.classid AND q.objid = s.objid
                        AND q.refclassid = 'pg_class'::regclass AND q.deptype IN ('a', 'i')) AS follows,
-            s.dbid = 0 AS shared
+            s.dbid = 0 AS shared, r.rolname::text AS role
        FROM pg_shdepend s
-       JOIN pg_roles r ON r.oid = s.refobjid AND r.rolname::text = $1::text
+       JOIN pg_roles r ON r.oid = s.refobjid AND r.rolname::text = ANY ($1::text[])
       CROSS JOIN LATERAL pg_identify_object(s.classid, s.objid, 0) i
        LEFT JOIN pg_class c ON s.classid = 'pg_class'::regclass AND c.oid = s.objid
        LEFT JOIN pg_proc p ON s.classid = 'pg_proc'::regclass AND p.oid = s.objid
@@ -51,12 +69,12 @@ export async function readHoldings(session: Session, role: string): Promise<Hold
        LEFT JOIN pg_default_acl da ON s.classid = 'pg_default_acl'::regclass AND da.oid = s.objid
        LEFT JOIN pg_namespace dn ON dn.oid = da.defaclnamespace
        LEFT JOIN pg_tablespace ts ON s.classid = 'pg_tablespace'::regclass AND ts.oid = s.objid
-       LEFT JOIN pg_namespace sn ON sn.nspname = i.schema
-      WHERE s.refclassid = 'pg_authid'::regclass AND s.deptype IN ('o', 'a', 'r')
+       LEFT JOIN pg_namespace sn ON quote_ident(sn.nspname::text) = i.schema
+      WHERE s.refclassid = 'pg_authid'::regclass AND s.deptype = ANY ($2::"char"[])
         AND s.classid <> 'pg_auth_members'::regclass
         AND s.dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
       ORDER BY 1, 2, 4`,
-    [role],
+    [roles, kinds],
   );
   return rows;
 }

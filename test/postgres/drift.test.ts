@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Target } from "../../src/domain/target.ts";
-import { type DriftItem, readDrift } from "../../src/operations/drift.ts";
+import { readDrift } from "../../src/operations/drift.ts";
+import type { DriftItem } from "../../src/operations/drift-items.ts";
 import { initializeRoles } from "../../src/operations/roles.ts";
 import { serviceErrorOf } from "../support/errors.ts";
 import { majors, type RoleFleet, startRoleFleet } from "../support/role-fleet.ts";
@@ -163,6 +164,14 @@ for (const major of majors) {
          SET ROLE owner_two; GRANT SELECT, DELETE ON ${table} TO ${reader}; RESET ROLE`,
         "foreign_grantor",
       ],
+      [
+        "what a role owns",
+        `SET ROLE owner_one; CREATE TABLE ${q(schema)}.owned (id serial); CREATE FUNCTION ${q(schema)}.g() RETURNS int
+           LANGUAGE sql AS 'SELECT 1'; RESET ROLE;
+         ALTER TABLE ${q(schema)}.owned OWNER TO ${reader}; ALTER FUNCTION ${q(schema)}.g() OWNER TO ${writer};
+         ALTER TABLE "Oth.er"."S 1" OWNER TO ${q(roleOf("admin"))}`,
+        "owner_changed",
+      ],
       ["another owner", `ALTER SCHEMA ${q(schema)} OWNER TO owner_two`, "owner_changed"],
     ];
 
@@ -184,6 +193,23 @@ for (const major of majors) {
         assert.deepEqual((await drift()).drift, []);
       });
     }
+
+    test("what a role owns that is to create in the schema is no drift; a schema elsewhere has an owner of a person's choice", async () => {
+      const admin = q(roleOf("admin"));
+      await fleet.sql(
+        target,
+        `CREATE TABLE ${q(schema)}.made (id serial); ALTER TABLE ${q(schema)}.made OWNER TO ${admin}`,
+      );
+      await force();
+      assert.deepEqual((await drift()).drift, []);
+      await fleet.sql(target, `CREATE SCHEMA mine AUTHORIZATION ${admin}`);
+      assert.deepEqual(
+        (await drift()).drift.map(({ kind, object, repair }) => [kind, object, repair]),
+        [["owner_changed", "schema mine", []]],
+      );
+      await fleet.sql(target, `DROP SCHEMA mine; DROP TABLE ${q(schema)}.made`);
+      assert.deepEqual((await drift()).drift, []);
+    });
 
     test("whom a managed role let in stays in, by the owner", async () => {
       const held = await fleet.sql<{ grantor: string; privilege: string }>(
