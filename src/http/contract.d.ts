@@ -447,8 +447,9 @@ export interface paths {
          * Go back to an earlier state
          * @description Plans the way back to what the service answered for after an entry of the history: templates by their versions,
          *     the members of their roles, the owners of their schemas, and what applied states declared. What was given since
-         *     is taken, what was taken is given again; what others did is left. Roles and schemas are never dropped: `warnings`
-         *     names those that stay. It is a dry run unless `dry_run` is false; the rollback is recorded as a change of its own.
+         *     is taken, what was taken is given again, also what states took of others; what others did is left. Temporary
+         *     access is not given back. Roles and schemas are never dropped: `warnings` names those that stay, and the
+         *     statements of later entries that the way back does not undo. It is a dry run unless `dry_run` is false; the rollback is recorded as a change of its own.
          */
         readonly post: operations["rollbackRoles"];
         readonly delete?: never;
@@ -1352,7 +1353,7 @@ export interface components {
             readonly region: components["schemas"]["Region"];
             readonly instance_name: components["schemas"]["InstanceName"];
             readonly database_name: components["schemas"]["DatabaseName"];
-            /** @description The number of the history entry to whose state to go back. */
+            /** @description The number of the history entry to whose state to go back; 0 for the one before the first entry. */
             readonly sequence: number;
             readonly plan_id?: components["schemas"]["PlanId"];
             /**
@@ -2534,7 +2535,7 @@ export interface components {
             readonly templates_before?: readonly string[];
             /** @description The templates of the target's roles after. */
             readonly templates_after?: readonly string[];
-            /** @description SHA-256 of the managed state after the change, where it was read. */
+            /** @description SHA-256 of what was kept with the entry: the managed state after the change. */
             readonly state_after?: string;
             /** @description How many statements there were. */
             readonly statements_total: number;

@@ -27,6 +27,8 @@ import { readBeforeChange, recordChange, recordedOf, recordFailure, type Subject
 import type { RegistryStatus, RoleRecord } from "./registry.ts";
 import { assertMayUseTemplate } from "./role-permission.ts";
 import { recordOf } from "./role-records.ts";
+import { withMore } from "./state-additions.ts";
+import { type Rights, watchRights } from "./state-changes.ts";
 import { decideState, type PlannedState, type PlanSummary, type StateWish } from "./state-plan.ts";
 import type { StateMode } from "./state-scope.ts";
 import { findTemplate, resolveTemplate } from "./template-lookup.ts";
@@ -50,6 +52,8 @@ export interface ApplyStateInput extends StateInput {
   readonly dryRun?: boolean;
   /** The way back: what was declared last, of which all goes that `state` does not declare. */
   readonly from?: DesiredState;
+  /** Beside, what is given in any case; what cannot be given is a warning. Nobody declares it by that. */
+  readonly again?: Rights;
 }
 
 export interface ApplyStateResult extends StatePlanResult {
@@ -101,7 +105,12 @@ export async function applyState(
     ...(input.from === undefined ? {} : { from: input.from }),
   };
   for (const template of wish.templates) assertMayUseTemplate(call, template);
-  const decide = withPlanId(context, call, target, input, decideWish(context, target, wish));
+  const bring = (state: DesiredState) => decideWish(context, target, { ...wish, state });
+  const { registered } = wish;
+  const give = (state: DesiredState) =>
+    decideWish(context, target, { mode: "additive", state, templates: [], registered, giver: call });
+  const both = withMore({ bring, give }, input.state, input.again);
+  const decide = withPlanId(context, call, target, input, both);
   if (input.dryRun) {
     const decision = await withInstanceLock(context, call, target, () =>
       planOnly(context, call, target, decide),
@@ -110,8 +119,9 @@ export async function applyState(
     await keepPlan(context, call, target, result);
     return { ...result, changed: isChange(decision) };
   }
+  const watched = watchRights(decide);
   const applied = await recordFailure(context, call, target, subject, () =>
-    withInstanceLock(context, call, target, () => applyDecision(context, call, target, decide)),
+    withInstanceLock(context, call, target, () => applyDecision(context, call, target, watched.decide)),
   ).catch((error: unknown) => {
     throw withOutcomes(error);
   });
@@ -124,7 +134,7 @@ export async function applyState(
     applied,
     subject,
     planId: result.planId,
-    declared: { state, how },
+    declared: { state, how, change: watched.change() },
   });
   return {
     ...result,

@@ -1,16 +1,20 @@
 import { type DesiredMembership, type DesiredState, emptyState } from "../domain/desired-state.ts";
+import type { HistoryRecord } from "../domain/history.ts";
 import { addDeclaration, hashState, snapshotOf } from "../domain/state-snapshot.ts";
 import type { Target } from "../domain/target.ts";
 import type { Call, Context } from "./context.ts";
 import { createDeclaredRights, type DeclaredRights } from "./declared-rights.ts";
 import { heldKey, readHeldAccesses } from "./held-accesses.ts";
 import type { ManagedState } from "./managed-state.ts";
+import type { RightsChange } from "./state-changes.ts";
 
 /** What a state that was applied changes of what was declared before; undefined when no state was applied. */
 export interface Declared {
   readonly state: DesiredState;
   /** `adds` to earlier declarations, `replaces` them where it is about the same, or is the `whole`. */
   readonly how: "adds" | "replaces" | "whole";
+  /** What applying it took and gave. */
+  readonly change?: RightsChange | undefined;
 }
 
 /** What was kept with an entry of the history. */
@@ -20,11 +24,14 @@ export interface KeptState {
   readonly state: DesiredState;
   /** Memberships in managed roles as applied states declared them; `state` has all of those, as they were. */
   readonly declaredMemberships: readonly DesiredMembership[];
+  /** What the entry's change took and gave beside; absent where nobody looked. */
+  readonly change?: RightsChange;
 }
 
 /** The text that is kept: the state, and more in states of later versions of the service. */
 interface KeptText extends DesiredState {
   readonly declared_memberships?: readonly DesiredMembership[];
+  readonly change?: RightsChange;
 }
 
 /**
@@ -50,6 +57,7 @@ export async function keepManagedState(
       declared_memberships: inForce.memberships.filter(
         ({ role, member }) => managed.has(role) && present.has(heldKey(role, member)),
       ),
+      ...(declared?.change === undefined ? {} : { change: declared.change }),
     };
     const id = hashState(kept);
     await context.registry.keepText(target, { kind: "states", id, text: JSON.stringify(kept) });
@@ -86,25 +94,25 @@ export async function readLatestState(
     const range = { newestFirst: true, limit: readAtOnce, ...(next === undefined ? {} : { before: next }) };
     const records = (await context.registry.readHistory(target, range))?.records ?? [];
     const found = records.find((record) => record.state_after !== undefined);
-    if (found?.state_after !== undefined)
-      return readKeptState(context, target, found.sequence, found.state_after);
+    if (found !== undefined) return readKeptState(context, target, found);
     next = records.at(-1)?.sequence;
     if (records.length < readAtOnce || next === undefined || next <= 1) return undefined;
   }
 }
 
-async function readKeptState(
+/** What was kept with one entry. */
+export async function readKeptState(
   context: Context,
   target: Target,
-  sequence: number,
-  id: string,
+  { sequence, state_after: id }: Pick<HistoryRecord, "sequence" | "state_after">,
 ): Promise<KeptState | undefined> {
+  if (id === undefined) return undefined;
   const text = await context.registry.readText(target, { kind: "states", id });
   if (text === undefined) return undefined;
   const kept: KeptText = JSON.parse(text);
   if (hashState(kept) !== id) return undefined;
-  const { declared_memberships: declaredMemberships = [], ...state } = kept;
-  return { sequence, state, declaredMemberships };
+  const { declared_memberships: declaredMemberships = [], change, ...state } = kept;
+  return { sequence, state, declaredMemberships, ...(change === undefined ? {} : { change }) };
 }
 
 /** What applied states declare, as far as it is known. */

@@ -21,10 +21,12 @@ import {
 } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { readUnexpressed } from "../postgres/unexpressed.ts";
+import { toIso } from "./access-grant.ts";
 import { sweepBeforeRead } from "./access-sweep.ts";
 import { planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { planState } from "./desired-state.ts";
+import { type HeldAccesses, heldKey, readHeldAccesses } from "./held-accesses.ts";
 import { unsafeAttributes } from "./role-names.ts";
 import { readStateCatalog, type StateCatalog, superusersOf } from "./state-catalog.ts";
 import { describeObject, objectKey } from "./state-wanted.ts";
@@ -45,7 +47,7 @@ export async function importState(context: Context, call: Call, target: Target):
   const { result } = await planOnly(context, call, target, async (session) => ({
     statements: [],
     warnings: [],
-    result: await readState(session),
+    result: await readState(session, await readHeldAccesses(context, target)),
   }));
   const differing = await tellOfDifferences(context, call, target, result.state);
   return { ...result, warnings: [...result.warnings, ...differing] };
@@ -75,12 +77,12 @@ async function tellOfDifferences(
   ];
 }
 
-/** Needs an open transaction. */
-export async function readState(session: Session): Promise<ImportResult> {
+/** `held`: what ends by itself is no part of it. Needs an open transaction. */
+async function readState(session: Session, held: HeldAccesses): Promise<ImportResult> {
   const warnings: string[] = [];
   const catalog = await readStateCatalog(session, emptyState, true);
   const managed = await readManaged(session);
-  const reading: Reading = { session, catalog, managed, superusers: superusersOf(catalog), warnings };
+  const reading: Reading = { session, catalog, managed, superusers: superusersOf(catalog), held, warnings };
   const grants = readGrants(reading);
   const { roles, memberships } = await readGroups(reading);
   warnings.push(...catalog.leftOut, ...(await readUnexpressed(session)));
@@ -106,6 +108,7 @@ interface Reading {
   readonly catalog: StateCatalog;
   readonly managed: Managed;
   readonly superusers: ReadonlySet<string>;
+  readonly held: HeldAccesses;
   readonly warnings: string[];
 }
 
@@ -303,7 +306,14 @@ function isPlain(reading: Reading, row: RoleRow): boolean {
 }
 
 function isExpressed(reading: Reading, roles: ReadonlyMap<string, RoleRow>, row: Membership): boolean {
-  const { managed, warnings, catalog, superusers } = reading;
+  const { managed, warnings, catalog, superusers, held } = reading;
+  const access = held.get(heldKey(row.role, row.member));
+  if (access !== undefined) {
+    warnings.push(
+      `${row.member} has ${row.role} until ${toIso(access.expiresAt)} by temporary access: no state says that.`,
+    );
+    return false;
+  }
   if (row.member === catalog.admin || isSystemRole(row.member) || superusers.has(row.member)) return false;
   if (managed.roles.has(row.member) && (managed.roles.has(row.role) || isSystemRole(row.role))) return false;
   if (!isExpressibleRole(row.member)) {

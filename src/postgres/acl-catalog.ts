@@ -62,8 +62,15 @@ export async function readAclObjects(session: Session, schemas: readonly string[
   return rows;
 }
 
-/** All privileges on them and on columns but the owners' own, as they are granted, whoever granted them. */
-export async function readAclRows(session: Session, schemas: readonly string[]): Promise<AclRow[]> {
+/**
+ * All privileges on them and on columns but the owners' own, as they are granted, whoever granted them; without those of
+ * the roles that are not asked for.
+ */
+export async function readAclRows(
+  session: Session,
+  schemas: readonly string[],
+  without: readonly string[] = [],
+): Promise<AclRow[]> {
   const { rows } = await session.query<AclRow>(
     `WITH objects AS (${aclObjects}),
      acls AS (
@@ -78,8 +85,9 @@ export async function readAclRows(session: Session, schemas: readonly string[]):
             pg_get_userbyid(a.grantor)::text AS grantor, a.privilege_type AS privilege, a.is_grantable AS grantable
        FROM acls o CROSS JOIN aclexplode(o.acl) a
       WHERE a.grantee <> o.owner
+        AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.oid = a.grantee AND w.rolname::text = ANY ($2::text[]))
       ORDER BY 1, 2, 3, 4, 5, 7, 8, 9`,
-    [schemas],
+    [schemas, without],
   );
   return rows;
 }
