@@ -10,6 +10,7 @@ export const explainablePrivileges = {
   sequence: ["USAGE", "SELECT", "UPDATE"],
   function: ["EXECUTE"],
   type: ["USAGE"],
+  large_object: ["SELECT", "UPDATE"],
 } as const;
 
 export type ExplainableType = keyof typeof explainablePrivileges;
@@ -17,6 +18,8 @@ export type ExplainableType = keyof typeof explainablePrivileges;
 /** An object as a caller names it. */
 export type ObjectName =
   | { readonly type: "database" | "schema"; readonly name: string }
+  /** The name is its oid. */
+  | { readonly type: "large_object"; readonly name: string }
   | { readonly type: "table" | "sequence" | "type"; readonly schema: string; readonly name: string }
   | {
       readonly type: "column";
@@ -41,7 +44,7 @@ export function parsePrivilege(type: ExplainableType, value: string, major: numb
   const privilege = type === "database" && upper === "TEMP" ? "TEMPORARY" : upper;
   const known: readonly string[] = explainablePrivileges[type];
   if (!known.includes(privilege))
-    throw invalidField("privilege", `must be one of ${known.join(", ")} for a ${type}`);
+    throw invalidField("privilege", `must be one of ${known.join(", ")} for a ${type.replaceAll("_", " ")}`);
   if (privilege === "MAINTAIN" && major < 17)
     throw invalidField("privilege", `MAINTAIN came with PostgreSQL 17; this is ${major}`);
   return privilege;
@@ -55,6 +58,7 @@ const shapes: Readonly<Record<ExplainableType, string>> = {
   sequence: "schema.sequence",
   function: "schema.function(type, type)",
   type: "schema.type",
+  large_object: "16400, its oid",
 };
 
 /**
@@ -62,6 +66,7 @@ const shapes: Readonly<Record<ExplainableType, string>> = {
  * dots; one that holds a dot or a double quote, or for a function a parenthesis, stands in double quotes as in SQL.
  */
 export function parseObjectName(type: ExplainableType, value: string): ObjectName {
+  if (type === "large_object") return { type, name: parseOid(value) };
   const { parts, rest } = splitName(value, type === "function");
   const [first = "", second = "", third = ""] = parts;
   const expected = type === "column" ? 3 : type === "database" || type === "schema" ? 1 : 2;
@@ -74,6 +79,12 @@ export function parseObjectName(type: ExplainableType, value: string): ObjectNam
   if (type === "column") return { type, schema: first, name: second, column: third };
   if (type === "function") return { type, schema: first, name: second, arguments: parseArguments(rest) };
   return { type, schema: first, name: second };
+}
+
+/** Below 2^32, as PostgreSQL has it. */
+function parseOid(value: string): string {
+  if (/^[1-9]\d{0,9}$/.test(value) && Number(value) < 2 ** 32) return value;
+  throw invalidField("object", `must be like ${shapes.large_object}`);
 }
 
 function parseArguments(rest: string): string | undefined {

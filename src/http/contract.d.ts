@@ -1407,13 +1407,14 @@ export interface components {
              */
             readonly privilege: "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "TRUNCATE" | "REFERENCES" | "TRIGGER" | "MAINTAIN" | "CREATE" | "CONNECT" | "TEMPORARY" | "USAGE" | "EXECUTE";
             /**
-             * @description The kind of object. Views and foreign tables are tables; procedures are functions.
+             * @description The kind of object. Views and foreign tables are tables; procedures are functions. A large object is judged by its
+             *     ACL on every version; PostgreSQL itself can be asked from 18 on, by has_largeobject_privilege.
              * @enum {string}
              */
-            readonly object_type: "database" | "schema" | "table" | "column" | "sequence" | "function" | "type";
+            readonly object_type: "database" | "schema" | "table" | "column" | "sequence" | "function" | "type" | "large_object";
             /**
              * @description The object's name: `database`, `schema`, `schema.table`, `schema.table.column`, `schema.sequence`,
-             *     `schema.type` or `schema.function(type, type)`; the parentheses may be left out where only one function has
+             *     `schema.type`, the oid of a large object, or `schema.function(type, type)`; the parentheses may be left out where only one function has
              *     the name. Names are spelt exactly as PostgreSQL has them. One that holds a dot or a double quote (or a
              *     parenthesis, for a function) stands in double quotes as in SQL.
              */

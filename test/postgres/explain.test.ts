@@ -7,9 +7,12 @@ import { ServiceError } from "../../src/errors.ts";
 import { readDemoFleet } from "../../src/local-cloud/demo-fleet.ts";
 import type { Major } from "../../src/local-cloud/postgres-binaries.ts";
 import { type ExplainInput, type ExplainResult, explainPrivilege } from "../../src/operations/explain.ts";
+import { assignRole } from "../../src/operations/memberships.ts";
+import { initializeRoles } from "../../src/operations/roles.ts";
 import { readGrantedObjects, readRoleGraph } from "../../src/postgres/reads/explain.ts";
 import type { Pools, Session } from "../../src/postgres/session.ts";
 import { readTruth, type TrueObject } from "../support/explain-truth.ts";
+import { createMemoryRegistry } from "../support/memory-registry.ts";
 import { majors, type ReadFleet, startReadFleet } from "../support/read-fleet.ts";
 
 /** Memberships of every sort, and grants that are easily judged wrong. */
@@ -52,6 +55,12 @@ const options = `
   GRANT middle TO twice WITH INHERIT FALSE, SET FALSE;
   GRANT middle TO twice WITH INHERIT TRUE, SET FALSE GRANTED BY granter;`;
 
+/** Large objects belong to the database. */
+const largeObjects = `
+  SELECT lo_create(1001), lo_create(1002), lo_create(4294967295); ALTER LARGE OBJECT 1002 OWNER TO top_group;
+  GRANT SELECT ON LARGE OBJECT 1001 TO "Readers, ""all""" WITH GRANT OPTION; GRANT UPDATE ON LARGE OBJECT 1001 TO PUBLIC;
+  GRANT SELECT ON LARGE OBJECT 1002 TO side, reads_all; REVOKE UPDATE ON LARGE OBJECT 1002 FROM top_group`;
+
 const databases = ["orders", "billing", "analytics", "events"];
 
 let fleet: ReadFleet;
@@ -68,6 +77,16 @@ before(async () => {
         });
       for (const { database, text } of demo.scripts) await fleet.createDatabase(major, database, text);
       await fleet.sql(major, "orders", crossed(major));
+      for (const database of databases) await fleet.sql(major, database, largeObjects);
+      // One of them is managed, with members.
+      const context = { ...fleet.context, registry: createMemoryRegistry() };
+      const target = fleet.target(major, "events");
+      await initializeRoles(context, fleet.call, target, { schema: "stream" });
+      for (const [username, role] of [
+        ["quiet", "admin"],
+        ["alice@example.com", "analyst"],
+      ] as const)
+        await assignRole(context, fleet.call, target, { schema: "stream", username, role });
     }),
   );
 });
@@ -152,6 +171,14 @@ for (const major of majors) {
     } finally {
       await client.end();
     }
+  });
+
+  test(`PostgreSQL ${major}: a large object is named by its oid`, async () => {
+    const input = { objectType: "large_object", object: "1001", privilege: "SELECT" } as const;
+    const found = await explain(major, { ...input, principal: "alice@example.com", grantOption: true });
+    assert.deepEqual([found.allowed, found.schemaUsage], [true, null]);
+    const missing = explain(major, { ...input, object: "4711" });
+    await assert.rejects(missing, { kind: "not_found" });
   });
 
   test(`PostgreSQL ${major}: every way is told, with its memberships`, async () => {

@@ -136,6 +136,12 @@ test("an owner that revoked its own privilege lacks it, and may still grant it",
 
 test("names of objects are read as the catalog spells them", () => {
   assert.deepEqual(parseObjectName("schema", "My App"), { type: "schema", name: "My App" });
+  assert.deepEqual(parseObjectName("large_object", "4294967295"), {
+    type: "large_object",
+    name: "4294967295",
+  });
+  for (const oid of ["", "0", "4294967296", "1e3", "-1", "0x10", "1 "])
+    assert.throws(() => parseObjectName("large_object", oid), { kind: "validation_error" }, oid);
   assert.deepEqual(parseObjectName("table", 'app."a.b""c"'), { type: "table", schema: "app", name: 'a.b"c' });
   assert.deepEqual(parseObjectName("column", "App.T.c"), {
     type: "column",

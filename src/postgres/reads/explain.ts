@@ -11,7 +11,7 @@ import type { Session } from "../session.ts";
 /** An object with the schema that it is in. */
 export interface FoundObject {
   readonly object: GrantedObject;
-  /** undefined for a database and a schema. */
+  /** undefined for what is in none: a database, a schema and a large object. */
   readonly schema: GrantedObject | undefined;
   /** The types of a function's arguments, as `oidvectortypes` has them and as pg_dump writes them; else null. */
   readonly signature: string | null;
@@ -128,6 +128,9 @@ const objectQueries = {
   database: `
 SELECT d.datdba AS owner, ${aclOf("d.datacl", "d", "d.datdba")} AS acl
 FROM pg_catalog.pg_database d WHERE d.datname = $1::text`,
+  large_object: `
+SELECT l.lomowner AS owner, ${aclOf("l.lomacl", "L", "l.lomowner")} AS acl
+FROM pg_catalog.pg_largeobject_metadata l WHERE l.oid = $1::text::oid`,
   schema: `
 SELECT n.nspowner AS owner, ${aclOf("n.nspacl", "n", "n.nspowner")} AS acl
 FROM pg_catalog.pg_namespace n WHERE n.nspname = $1::text`,
