@@ -119,6 +119,7 @@ function implementation(handlers: Handlers, gate: Gate): UntypedServiceImplement
   for (const [method, handler] of Object.entries(handlers.unary ?? {})) {
     result[method] = unary(async (request, context) => {
       await gate(method, request);
+      assertWaitedFor(context);
       return handler(request as never, context);
     });
   }
@@ -127,6 +128,7 @@ function implementation(handlers: Handlers, gate: Gate): UntypedServiceImplement
       const context = contextOf(call);
       const serve = async () => {
         await gate(method, call.request.message);
+        assertWaitedFor(context);
         // Without headers before an error, google-gax takes any error for a lost connection and asks twice more.
         call.sendMetadata(new Metadata());
         for (const message of await handler(call.request.message as never, context)) call.write(message);
@@ -145,6 +147,11 @@ function implementation(handlers: Handlers, gate: Gate): UntypedServiceImplement
     };
   }
   return result;
+}
+
+/** What a fault held back until its caller had gone is not done: it would take locks that nobody gives back. */
+function assertWaitedFor({ signal }: CallContext): void {
+  if (signal.aborted) throw new RpcError(status.CANCELLED, "The call was cancelled.");
 }
 
 function unary(
