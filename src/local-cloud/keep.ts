@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { LoadedFleet } from "./fleet.ts";
 import { makeOwnDirectory, preparePostgresDirectories } from "./postgres-directories.ts";
 
@@ -9,8 +9,7 @@ import { makeOwnDirectory, preparePostgresDirectories } from "./postgres-directo
  * SQL included: a changed fleet is another one, and starts afresh.
  */
 export async function prepareKeepDirectory(checkout: string, fleet: LoadedFleet): Promise<string> {
-  const { run } = await preparePostgresDirectories();
-  const base = join(dirname(run), "keep");
+  const { keep: base } = await preparePostgresDirectories();
   await makeOwnDirectory(base, process.getuid?.() ?? 0);
   const { projectId, instances, scripts } = fleet;
   const texts = scripts.map(({ text }) => text);

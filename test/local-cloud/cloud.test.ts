@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, randomBytes, X509Certificate } from "node:crypto";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import type { Client } from "pg";
 import { type LocalCloud, startLocalCloud } from "../../src/local-cloud/cloud.ts";
@@ -311,8 +311,8 @@ test("a fleet whose SQL fails does not start, and nothing of it stays", async ()
 });
 
 test("a kept cloud has its data, passwords and secrets again", async () => {
-  const { run } = await preparePostgresDirectories();
-  const directory = join(dirname(run), "keep", `test-${randomBytes(6).toString("hex")}`);
+  const { keep } = await preparePostgresDirectories();
+  const directory = join(keep, `test-${randomBytes(6).toString("hex")}`);
   await mkdir(directory, { recursive: true, mode: 0o711 });
   const fleet = await loadFleet(
     {

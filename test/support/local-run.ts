@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { compileCache } from "./compile-cache.ts";
+import { testEnvironment } from "./test-environment.ts";
 import { until } from "./until.ts";
 
 const program = fileURLToPath(new URL("../../src/local.ts", import.meta.url));
@@ -31,7 +31,7 @@ export interface LocalRunOptions {
 export function startLocalRun({ directory, args = [], env = {} }: LocalRunOptions): LocalRun {
   const child = spawn(process.execPath, [program, ...args], {
     cwd: directory,
-    env: { PATH: process.env.PATH ?? "", HOME: directory, PORT: "0", ...compileCache, ...env },
+    env: { PATH: process.env.PATH ?? "", HOME: directory, PORT: "0", ...testEnvironment, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const text = { out: "", err: "" };

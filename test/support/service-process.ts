@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { resolve } from "node:path";
-import { compileCache } from "./compile-cache.ts";
+import { testEnvironment } from "./test-environment.ts";
 import { until } from "./until.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -36,7 +36,7 @@ export function startServiceProcess(
   const { nodeArguments = [], start = "src/main.ts", cwd = root } = options;
   const child = spawn(process.execPath, [...nodeArguments, start], {
     cwd,
-    env: { PATH: process.env.PATH, ...compileCache, ...settings },
+    env: { PATH: process.env.PATH, ...testEnvironment, ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [stdout, stderr] = ["", ""];
