@@ -32,11 +32,9 @@ const from = (list: string, table: string) =>
 /** The modes differ from 16 on. */
 const servers = [
   [14, "strict"],
-  [15, "strict"],
   [16, "permissive"],
-  [16, "strict"],
-  [17, "permissive"],
-  [18, "strict"],
+  [17, "strict"],
+  [18, "permissive"],
 ] as const;
 
 /** What manifests of roles for PostgreSQL usually leave out: each test is one such limit. */

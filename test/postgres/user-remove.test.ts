@@ -266,6 +266,11 @@ async function suite(major: (typeof majors)[number], mode: Mode): Promise<void> 
   });
 }
 
-for (const [major, mode] of majorsAndModes) {
+/** What may be done to a login is another thing from 16 on, and with each mode; 15 is as 14 is, and 17 as 16. */
+const servers = majorsAndModes.filter(
+  ([major, mode]) => major !== 15 && !(major === 17 && mode === "permissive"),
+);
+
+for (const [major, mode] of servers) {
   describe(`removing users on PostgreSQL ${major}, ${mode}`, () => suite(major, mode));
 }
