@@ -42,7 +42,7 @@ export async function startContestant(
     load(spec) {
       if (kind === "raw-pool") return child.ask<LoadResult>(spec);
       const path = `/database/${spec.read}`;
-      const token = settings.callers?.token;
+      const { token } = settings;
       const order: LoadOrder = {
         ...{ ...spec, host, port, path, body: targetFields },
         ...(token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } }),

@@ -19,9 +19,9 @@ export interface ContestantSettings {
     readonly jwksUrl: string;
     readonly audience: string;
     readonly policyFile: string;
-    /** What each request carries. */
-    readonly token: string;
   };
+  /** What each request carries in `Authorization`, whether anybody looks at it or not. */
+  readonly token?: string;
   /** How many operations the contract has; as it is when absent. */
   readonly operations?: number;
 }

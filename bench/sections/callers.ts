@@ -21,8 +21,9 @@ export async function measureCallers({ options, postgres, generator }: Bench): P
   try {
     await writeFile(policyFile, JSON.stringify(policy));
     const { jwksUrl, audience } = issuer;
-    const callers = { jwksUrl, audience, policyFile, token: issuer.issue(email) };
-    const settings = { postgres, poolSize: 25 };
+    const callers = { jwksUrl, audience, policyFile };
+    // Both get the same requests: what is measured is what the service does with the token, not what it takes to send one.
+    const settings = { postgres, poolSize: 25, token: issuer.issue(email) };
     contestants.push(await startContestant("asks nobody", "service", settings, generator));
     contestants.push(await startContestant("asks callers", "service", { ...settings, callers }, generator));
     const spec = { read: "schemas", clients: 100, warmUpMs: 300, durationMs: options.roundMs } as const;
