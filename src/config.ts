@@ -126,6 +126,7 @@ function poolSettings(values: Values) {
     size: values.CONNECTION_POOL_SIZE,
     maxOverflow: values.CONNECTION_POOL_MAX_OVERFLOW,
     minSize: values.CONNECTION_POOL_MIN_SIZE,
+    maxReads: values.CONNECTION_MAX_READS,
     connectionTimeoutMs: values.CONNECTION_TIMEOUT,
     retryAttempts: values.CONNECTION_RETRY_ATTEMPTS,
     idleTimeoutMs: values.CONNECTION_IDLE_TIMEOUT,

@@ -2139,7 +2139,7 @@ export interface components {
              * @enum {string}
              */
             readonly state: "idle" | "active" | "pausing" | "paused" | "draining";
-            /** @description Requests that have a connection. */
+            /** @description Requests that have a connection; reads that came together may share one. */
             readonly cl_active: number;
             /** @description Requests that wait for one. */
             readonly cl_waiting: number;

@@ -101,14 +101,15 @@ export function withSharedRead<T>(
   read: (session: Session) => Promise<T>,
 ): Promise<T> {
   const { sharedReads, pools } = context;
-  if (sharedReads === undefined) return pools.withSession(target, call, read);
   const { operation, actor, signal } = call;
+  if (sharedReads === undefined)
+    return pools.withSession(target, { operation, signal, readsOnly: true }, read);
   return sharedReads.join({
     target,
     key: JSON.stringify([operation, actor, targetKey(target), ...input]),
     signal,
     run: (groupSignal, onSent) =>
-      pools.withSession(target, { operation, signal: groupSignal }, (session) => {
+      pools.withSession(target, { operation, signal: groupSignal, readsOnly: true }, (session) => {
         onSent();
         return read(session);
       }),

@@ -75,6 +75,8 @@ export interface Connection {
   query<Row extends object>(text: string, values?: readonly unknown[], name?: string): Promise<Rows<Row>>;
   /** A statement of the pool itself: it is nobody's fault when it is not answered yet. */
   housekeep<Row extends object>(text: string): Promise<Rows<Row>>;
+  /** What `fn` sends before it returns goes out in one write. */
+  together(fn: () => void): void;
   /** DISCARD ALL ran: settings are those of the start, and names of prepared statements are free again. */
   wasDiscarded(): void;
   /** Calls back once when the connection fails or ends by itself. */
@@ -234,6 +236,15 @@ export function wrapClient(options: ConnectionOptions): Connection {
     preparedStatements: () => names.size,
     query: (text, values, name) => send({ text, values, name }, false),
     housekeep: (text) => send({ text }, true),
+    together(fn) {
+      const { stream } = client.connection;
+      stream.cork();
+      try {
+        fn();
+      } finally {
+        stream.uncork();
+      }
+    },
     wasDiscarded() {
       const known: pg.Connection & Partial<PreparedStatements> = client.connection;
       known.parsedStatements = {};

@@ -1,6 +1,7 @@
 import { covers, type Scope } from "../domain/scope.ts";
 import { type Instance, instanceKey, type Target } from "../domain/target.ts";
 import type { Breaker } from "./breaker.ts";
+import type { Joined } from "./entries.ts";
 import type { AdminPasswords } from "./instance-access.ts";
 import type { Pauses } from "./pauses.ts";
 import type { Pool, PoolCounts } from "./pool.ts";
@@ -15,6 +16,8 @@ export interface PoolReport {
   readonly target: Target;
   readonly state: PoolState;
   readonly counts: PoolCounts;
+  /** Borrowers with a connection, and those who wait for one; several may share a connection. */
+  readonly clients: { readonly active: number; readonly waiting: number };
   /** How long the borrower waits that waits longest, in milliseconds. */
   readonly longestWaitMs: number;
   /** Connections above the pool's regular size. */
@@ -48,6 +51,7 @@ export interface PoolConsole {
 export interface ConsoleEntry {
   readonly target: Target;
   readonly stats: PoolStats;
+  readonly joined: Joined;
   /** Undefined while it would be empty. */
   readonly pool: Pool | undefined;
 }
@@ -92,6 +96,10 @@ export function createConsole({
       target: entry.target,
       state: stateOf(entry),
       counts,
+      clients: {
+        active: counts.lent + entry.joined.lent,
+        waiting: counts.waiting + entry.joined.waiting,
+      },
       longestWaitMs: entry.pool?.longestWaitMs() ?? 0,
       overflow: Math.max(0, counts.size - settings.size),
       stats: { ...entry.stats },

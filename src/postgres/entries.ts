@@ -8,9 +8,18 @@ export interface Entry {
   readonly key: string;
   readonly target: Target;
   readonly stats: PoolStats;
+  /** Readers with a place or a connection that they share with one who is counted by the pool. */
+  readonly joined: Joined;
+  /** What a read takes, in milliseconds, by operation; absent before there was one. */
+  readMs?: Map<string, number>;
   pool: Pool | undefined;
   /** It had a connection once, so the database exists. */
   wasOpen: boolean;
+}
+
+export interface Joined {
+  waiting: number;
+  lent: number;
 }
 
 export interface Entries {
@@ -57,7 +66,10 @@ export function createEntries({ most, onEvicted }: EntriesOptions): Entries {
       const known = entries.get(key);
       if (known !== undefined) return known;
       makeRoom();
-      const entry = { key, target, stats: createPoolStats(), pool: undefined, wasOpen: false };
+      const entry: Entry = {
+        ...{ key, target, pool: undefined, wasOpen: false },
+        ...{ stats: createPoolStats(), joined: { waiting: 0, lent: 0 } },
+      };
       entries.set(key, entry);
       return entry;
     },

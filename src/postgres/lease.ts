@@ -11,8 +11,15 @@ export interface Lease {
 /** The longest that PostgreSQL keeps of an application_name. */
 const longestNameBytes = 63;
 
-/** `applicationName` is set with the first statement, in the same write: it costs no round trip. */
-export function lend(connection: Connection, applicationName: string): Lease {
+/**
+ * `applicationName` is set with the first statement, in the same write: it costs no round trip. Who may only read shares
+ * the connection with others, and cannot run anything else.
+ */
+export function lend(
+  connection: Connection,
+  applicationName: string,
+  { readsOnly = false }: { readonly readsOnly?: boolean } = {},
+): Lease {
   let ended = false;
   connection.raisedTimeoutMs = 0;
   const session: Session = {
@@ -21,6 +28,8 @@ export function lend(connection: Connection, applicationName: string): Lease {
     target: connection.target,
     query<Row extends object>(text: string, values?: readonly unknown[], options?: StatementOptions) {
       if (ended) return Promise.reject(new Error("the session was used after it had been given back"));
+      if (readsOnly && options?.read !== true)
+        return Promise.reject(new Error("a session that is for reads only was to run something else"));
       if (connection.applicationName !== applicationName) introduce(connection, applicationName);
       if (options?.read !== true) connection.dirty = true;
       if (options?.raisesTimeoutToMs !== undefined) connection.raisedTimeoutMs = options.raisesTimeoutToMs;

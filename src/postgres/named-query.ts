@@ -1,4 +1,5 @@
 import pg from "pg";
+import { sqlstate, sqlstateOf } from "./sqlstate.ts";
 
 /** A value that pg turns into a parameter by `toString`; others are left to pg. */
 type PlainValue = string | number | boolean | bigint | null | undefined;
@@ -61,6 +62,9 @@ class NamedQuery {
   readonly #rows: unknown[] = [];
   #rowCount = 0;
   #unreadable: Error | undefined;
+  /** Who prepares it: this one, or one before that is not answered yet. */
+  #preparedBy: "this" | "other" | undefined;
+  #connection: WireConnection | undefined;
 
   constructor(options: NamedQueryOptions) {
     this.#options = options;
@@ -72,8 +76,10 @@ class NamedQuery {
   submit(connection: WireConnection): Error | null {
     const { name, text } = this;
     const { stream, parsedStatements, submittedNamedStatements } = connection;
+    this.#connection = connection;
     const known = parsedStatements[name] ?? submittedNamedStatements[name];
     if (known === undefined) {
+      this.#preparedBy = "this";
       stream.cork();
       try {
         connection.parse({ name, text });
@@ -85,6 +91,7 @@ class NamedQuery {
       return null;
     }
     if (known !== text) return new Error(`the name ${name} belongs to another statement already`);
+    if (parsedStatements[name] === undefined) this.#preparedBy = "other";
     this.#run(connection);
     return null;
   }
@@ -131,7 +138,17 @@ class NamedQuery {
   }
 
   handleError(error: Error): void {
-    this.callback(error, [], 0);
+    this.callback(this.#connection === undefined ? error : this.#trueError(error, this.#connection), [], 0);
+  }
+
+  /** Who relied on another to prepare it hears why that failed, rather than that there is no such statement. */
+  #trueError(error: Error, connection: WireConnection): Error {
+    if (this.#preparedBy === "this") {
+      const failures = failedToPrepare.get(connection) ?? new Map<string, Error>();
+      failedToPrepare.set(connection, failures.set(this.name, error));
+    }
+    const isUnknown = this.#preparedBy === "other" && sqlstateOf(error) === sqlstate.noSuchStatement;
+    return (isUnknown ? failedToPrepare.get(connection)?.get(this.name) : undefined) ?? error;
   }
 
   handleEmptyQuery(): void {}
@@ -144,6 +161,9 @@ class NamedQuery {
 
   handleCopyData(): void {}
 }
+
+/** What the last one that was to prepare a statement came to, by its name, where it failed. */
+const failedToPrepare = new WeakMap<WireConnection, Map<string, Error>>();
 
 Object.setPrototypeOf(NamedQuery.prototype, pg.Query.prototype);
 

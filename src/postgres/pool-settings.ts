@@ -8,6 +8,8 @@ export interface PoolSettings {
   readonly maxOverflow: number;
   /** Connections that a pool keeps open once it was used; 0 lets an idle service hold nothing. */
   readonly minSize: number;
+  /** Readers of one operation that share a connection at most; 1, as when absent: each has its own. */
+  readonly maxReads?: number;
   /** How long a borrower waits for a connection, connecting included. */
   readonly connectionTimeoutMs: number;
   /** Attempts to connect before giving up, the first included. */

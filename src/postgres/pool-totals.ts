@@ -13,14 +13,14 @@ export function sumUp(
 ): PoolTotals {
   const totals = { pools: 0, size: 0, checkedOut: 0, idle: 0, waiting: 0, overflow: 0 };
   const uses = new Map<string, { name: string; checkedOut: number; wanted: number }>();
-  for (const { target, pool } of entries) {
+  for (const { target, pool, joined } of entries) {
     if (pool === undefined) continue;
     const counts = pool.counts();
     totals.pools += 1;
     totals.size += counts.size;
     totals.checkedOut += counts.lent;
     totals.idle += counts.idle;
-    totals.waiting += counts.waiting;
+    totals.waiting += counts.waiting + joined.waiting;
     totals.overflow += Math.max(0, counts.size - size);
     const key = instanceKey(target);
     const use = uses.get(key) ?? { name: connectionName(target), checkedOut: 0, wanted: 0 };

@@ -15,13 +15,12 @@ import {
   raiseCapIfDue,
   readLimitIfDue,
 } from "./instance-state.ts";
-import { applicationNameOf, lend } from "./lease.ts";
+import { createLending } from "./lending.ts";
 import { type Login, tryLogin } from "./login.ts";
 import { type Opener, openConnection } from "./open-connection.ts";
 import { createPauses } from "./pauses.ts";
 import { createPool, type Pool } from "./pool.ts";
 import type { PoolSettings } from "./pool-settings.ts";
-import { isDatabaseFault } from "./pool-stats.ts";
 import { sumUp } from "./pool-totals.ts";
 import { retire, untilGone } from "./retire.ts";
 import type { Pools } from "./session.ts";
@@ -55,6 +54,7 @@ const defaultTotalLimit = 500;
 const closeDeadlineMs = 6_000;
 const longestTidyIntervalMs = 1_000;
 const optionalSettings = [
+  "maxReads",
   "instanceLimit",
   "cloudRunMaxInstances",
   "maxPools",
@@ -73,13 +73,10 @@ export function createPools(options: PoolsOptions): ClosablePools {
   /** Taken out of use; their connections are on their way out. */
   const leaving = new Set<Pool>();
   const instances = new Map<string, InstanceState>();
-  const applicationNames = new Map<string, string>();
   const closing = new AbortController();
   let waitsNoMore = false;
   /** Logins that are being tried. */
   let logins = 0;
-  /** Requests that had a connection, by their signals. */
-  const served = new WeakSet<AbortSignal>();
   const whenEmpty: (() => void)[] = [];
   let cancelTidy: (() => void) | undefined;
   const pauses = createPauses();
@@ -92,6 +89,8 @@ export function createPools(options: PoolsOptions): ClosablePools {
     instanceLimit: () => settings.instanceLimit ?? leastLimit,
     reclaim: closeOldestIdle,
   });
+
+  const lending = createLending({ settings, clock, entryOf: entries.of, poolOf });
 
   function poolOf(entry: Entry): Pool {
     if (entry.pool !== undefined) return entry.pool;
@@ -157,11 +156,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
   }
 
   function refusesToWait(signal: AbortSignal | undefined): ServiceError | undefined {
-    return waitsNoMore && !isServed(signal) ? shuttingDown() : undefined;
-  }
-
-  function isServed(signal: AbortSignal | undefined): boolean {
-    return signal !== undefined && served.has(signal);
+    return waitsNoMore && !lending.isServed(signal) ? shuttingDown() : undefined;
   }
 
   function instanceOf(target: Target): InstanceState {
@@ -242,47 +237,9 @@ export function createPools(options: PoolsOptions): ClosablePools {
     });
   }
 
-  function applicationNameFor(operation: string): string {
-    const known = applicationNames.get(operation);
-    if (known !== undefined) return known;
-    const name = applicationNameOf(settings.applicationName, operation);
-    if (applicationNames.size < 1_000) applicationNames.set(operation, name);
-    return name;
-  }
-
   return {
     tryLogin: logIn,
-    async withSession(target, borrower, fn) {
-      const entry = entries.of(target);
-      const { stats } = entry;
-      stats.requests += 1;
-      let narrow: (() => void) | undefined;
-      try {
-        const pool = poolOf(entry);
-        if (borrower.aside === true) narrow = pool.widen();
-        const askedAt = clock.now();
-        const borrowed = pool.borrow(borrower);
-        const connection = borrowed instanceof Promise ? await borrowed : borrowed;
-        const lentAt = clock.now();
-        stats.waitMs += lentAt - askedAt;
-        if (borrower.signal !== undefined) served.add(borrower.signal);
-        const lease = lend(connection, applicationNameFor(borrower.operation));
-        try {
-          return await fn(lease.session);
-        } finally {
-          lease.end();
-          narrow?.();
-          stats.queryMs += clock.now() - lentAt;
-          const cleaning = pool.giveBack(connection);
-          if (cleaning !== undefined) await cleaning;
-        }
-      } catch (error) {
-        if (isDatabaseFault(error)) stats.errors += 1;
-        throw error;
-      } finally {
-        narrow?.();
-      }
-    },
+    withSession: lending.withSession,
     totals() {
       return sumUp(entries.all(), settings, budget, settings.totalLimit ?? defaultTotalLimit);
     },

@@ -58,6 +58,11 @@ export interface BorrowOptions {
   readonly signal?: AbortSignal;
   /** Looks after the instance's health: may use the connection that is kept back for that. */
   readonly healthCheck?: boolean;
+  /**
+   * A promise that it runs few statements, each of them a `read`: it may share its connection with others of the same
+   * operation, whose reads are sent together with its own.
+   */
+  readonly readsOnly?: boolean;
   /** It stands by while the same request works on others: it takes no place of its pool, but one of the budget. */
   readonly aside?: boolean;
 }

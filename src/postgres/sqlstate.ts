@@ -8,6 +8,7 @@ export const sqlstate = {
   warning: "01000",
   uniqueViolation: "23505",
   activeSqlTransaction: "25001",
+  noSuchStatement: "26000",
   invalidAuthorization: "28000",
   invalidPassword: "28P01",
   dependentObjects: "2BP01",

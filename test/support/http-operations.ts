@@ -82,6 +82,7 @@ const somePools: PoolsCommanded = {
       },
       state: "active",
       counts: { size: 12, lent: 9, idle: 2, connecting: 1, waiting: 3 },
+      clients: { active: 14, waiting: 5 },
       longestWaitMs: 12.3456,
       overflow: 2,
       stats: { requests: 42, waitMs: 1_500, queryMs: 2_500, errors: 1 },

@@ -125,15 +125,15 @@ function commandAnswer(
 }
 
 function toPool(report: PoolsCommanded["pools"][number]) {
-  const { target, state, counts, longestWaitMs, overflow, stats } = report;
+  const { target, state, counts, clients, longestWaitMs, overflow, stats } = report;
   return {
     project_id: target.project,
     region: target.region,
     instance_name: target.instance,
     database_name: target.database,
     state,
-    cl_active: counts.lent,
-    cl_waiting: counts.waiting,
+    cl_active: clients.active,
+    cl_waiting: clients.waiting,
     sv_active: counts.lent,
     sv_idle: counts.idle,
     sv_connecting: counts.connecting,
