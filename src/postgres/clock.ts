@@ -2,6 +2,8 @@
 export interface Clock {
   /** Milliseconds from an arbitrary start; never goes back. */
   now(): number;
+  /** For how many milliseconds this process has had nothing to do. */
+  idleMs(): number;
   /** In [0, 1). */
   random(): number;
   /** Calls `fn` after `ms`; the answer cancels that. */
@@ -10,6 +12,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => performance.now(),
+  idleMs: () => performance.eventLoopUtilization().idle,
   random: () => Math.random(),
   after(ms, fn) {
     const timer = setTimeout(fn, ms);

@@ -10,6 +10,7 @@ export function createFakeClock(random = 0.5): FakeClock {
   const timers = new Set<{ at: number; fn: () => void }>();
   return {
     now: () => now,
+    idleMs: () => now,
     random: () => random,
     after(ms, fn) {
       const timer = { at: now + ms, fn };
