@@ -71,6 +71,8 @@ function lessReserve(limit: number, healthCheck: boolean): number {
 export function createBudget(options: BudgetOptions): Budget {
   const accounts = new Map<string, Account>();
   const total = { used: 0, open: 0, closing: 0 };
+  /** Of all accounts: whether there is any is asked each time a connection comes back. */
+  let wishes = 0;
 
   function accountOf(instance: string): Account {
     let account = accounts.get(instance);
@@ -115,6 +117,7 @@ export function createBudget(options: BudgetOptions): Budget {
       }
       if (best === undefined) return;
       best.account.wishes.splice(best.account.wishes.indexOf(best.wish), 1);
+      wishes -= 1;
       best.account.used += 1;
       total.used += 1;
       best.wish.grant();
@@ -151,10 +154,14 @@ export function createBudget(options: BudgetOptions): Budget {
       const account = accountOf(wish.instance);
       const at = account.wishes.findLastIndex((other) => other.since <= wish.since);
       account.wishes.splice(at + 1, 0, wish);
+      wishes += 1;
       reclaimForWishes();
       return () => {
         const index = account.wishes.indexOf(wish);
-        if (index >= 0) account.wishes.splice(index, 1);
+        if (index >= 0) {
+          account.wishes.splice(index, 1);
+          wishes -= 1;
+        }
         forgetUnused(wish.instance, account);
       };
     },
@@ -214,10 +221,7 @@ export function createBudget(options: BudgetOptions): Budget {
       const account = accounts.get(instance);
       return account !== undefined && account.used - account.closing > limitOf(account);
     },
-    hasWishes() {
-      for (const account of accounts.values()) if (account.wishes.length > 0) return true;
-      return false;
-    },
+    hasWishes: () => wishes > 0,
     owes(instance, owner) {
       const account = accounts.get(instance);
       if (account !== undefined && countNeedier(account.wishes, owner) > account.closing) return true;

@@ -177,6 +177,13 @@ describe("the budget", () => {
     assert.equal(budget.owes("b", owner), false);
     budget.closing("a");
     assert.equal(budget.owes("a", owner), false);
+    budget.release("a", "closing");
+    assert.equal(budget.hasWishes(), false, "it was granted");
+    const withdraw = wish("a", "another", 900);
+    assert.equal(budget.hasWishes(), true);
+    withdraw();
+    withdraw();
+    assert.equal(budget.hasWishes(), false);
   });
 
   it("owes a connection to another instance's wish when the total is spent", () => {
