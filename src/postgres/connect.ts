@@ -1,8 +1,9 @@
 import pg from "pg";
 import type { Target } from "../domain/target.ts";
 import { type Clock, unlessAborted } from "./clock.ts";
-import { type BackendKey, type Connection, wrapClient } from "./connection.ts";
+import type { BackendKey, Connection } from "./connection.ts";
 import type { InstanceAccess } from "./instance-access.ts";
+import { wrapClient } from "./pipelined-connection.ts";
 import type { PoolSettings } from "./pool-settings.ts";
 
 export interface ConnectOptions {
@@ -52,6 +53,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   });
   const greeting = listenToGreeting(client);
   await withDeadline(client, remainingMs, options);
+  for (const message of greetings) client.connection.removeAllListeners(message);
   return wrapClient({
     client,
     target,
@@ -89,9 +91,10 @@ async function withDeadline(client: pg.Client, timeoutMs: number, options: Conne
   signal.addEventListener("abort", cut, { once: true });
   // The server may end the session in the very write that says it is ready.
   let ended: Error | undefined;
-  client.on("error", (error) => {
+  const noteEnd = (error: Error): void => {
     ended ??= error;
-  });
+  };
+  client.on("error", noteEnd);
   try {
     await client.connect();
     if (ended !== undefined) throw ended;
@@ -102,7 +105,22 @@ async function withDeadline(client: pg.Client, timeoutMs: number, options: Conne
     cancel();
     signal.removeEventListener("abort", cut);
   }
+  // Whoever takes the client over listens in the same turn.
+  client.off("error", noteEnd);
 }
+
+/** What is only heard while a session starts. pg listens for as long as the connection lives, which costs 1 KiB each. */
+const greetings = [
+  "connect",
+  "sslconnect",
+  "authenticationCleartextPassword",
+  "authenticationMD5Password",
+  "authenticationSASL",
+  "authenticationSASLContinue",
+  "authenticationSASLFinal",
+  "backendKeyData",
+  "parameterStatus",
+];
 
 /** What the server tells while a session starts, before any query. */
 function listenToGreeting(client: pg.Client) {

@@ -86,7 +86,7 @@ function findLeastUsed(entries: Iterable<Entry>): Entry | undefined {
     if (entry.pool === undefined) return entry;
     const { lent, waiting, connecting } = entry.pool.counts();
     if (lent + waiting + connecting > 0) continue;
-    const { lastUsedAt } = entry.pool;
+    const lastUsedAt = entry.pool.lastUsedAt();
     if (oldest === undefined || lastUsedAt < oldest.lastUsedAt) oldest = { entry, lastUsedAt };
   }
   return oldest?.entry;

@@ -50,92 +50,122 @@ export interface Members extends Iterable<Connection> {
   gone(): Promise<void>;
 }
 
-export function createMembers({ instance, budget, retire: endConnection }: MembersOptions): Members {
-  const all = new Map<Connection, Promise<void>>();
-  const lent = new Set<Connection>();
-  const closing = new Set<Connection>();
+export function createMembers(options: MembersOptions): Members {
+  return new MembersOfPool(options);
+}
+
+/** A class, since there is one for each database in use: as an object of closures it takes three times as much. */
+class MembersOfPool implements Members {
+  readonly lent = new Set<Connection>();
+  readonly #all = new Map<Connection, Promise<void>>();
+  readonly #closing = new Set<Connection>();
   /** The last is lent first. */
-  const idle: Connection[] = [];
+  readonly #idle: Connection[] = [];
+  readonly #options: MembersOptions;
 
-  function depart(connection: Connection): void {
-    if (closing.has(connection)) return;
-    closing.add(connection);
-    budget.closing(instance);
+  constructor(options: MembersOptions) {
+    this.#options = options;
   }
 
-  function retire(connection: Connection): void {
-    depart(connection);
-    endConnection(connection);
+  get size(): number {
+    return this.#all.size;
   }
 
-  return {
-    get size() {
-      return all.size;
-    },
-    get live() {
-      return all.size - closing.size;
-    },
-    get idle() {
-      return idle.length;
-    },
-    lent,
-    [Symbol.iterator]: () => all.keys(),
-    depart,
-    join(connection, gone) {
-      all.set(connection, gone);
-      budget.connected(instance);
-    },
-    leave(connection) {
-      all.delete(connection);
-      budget.release(instance, closing.delete(connection) ? "closing" : "open");
-    },
-    isLive: (connection) => all.has(connection) && !closing.has(connection),
-    answering(since) {
-      let count = 0;
-      for (const connection of all.keys()) {
-        const isHung = (connection.unansweredSince() ?? since) < since;
-        if (!closing.has(connection) && !isHung) count += 1;
-      }
-      return count;
-    },
-    lendIdle() {
-      const connection = idle.pop();
-      if (connection !== undefined) lent.add(connection);
-      return connection;
-    },
-    lend(connection) {
-      lent.add(connection);
-    },
-    takeBack(connection) {
-      lent.delete(connection);
-    },
-    rest(connection, now) {
-      connection.idleSince = now;
-      idle.push(connection);
-    },
-    idleSince: () => idle[0]?.idleSince,
-    dropIdle(connection) {
-      const at = idle.indexOf(connection);
-      if (at >= 0) idle.splice(at, 1);
-      return at >= 0;
-    },
-    retire,
-    retireOldestIdle() {
-      const connection = idle.shift();
-      if (connection !== undefined) retire(connection);
-    },
-    retireIdle(isTooMuch = () => true) {
-      for (let at = 0; at < idle.length; ) {
-        const connection = idle[at];
-        if (connection === undefined) return;
-        if (isTooMuch(connection)) {
-          idle.splice(at, 1);
-          retire(connection);
-        } else at += 1;
-      }
-    },
-    async gone() {
-      await Promise.all(all.values());
-    },
-  };
+  get live(): number {
+    return this.#all.size - this.#closing.size;
+  }
+
+  get idle(): number {
+    return this.#idle.length;
+  }
+
+  [Symbol.iterator](): IterableIterator<Connection> {
+    return this.#all.keys();
+  }
+
+  join(connection: Connection, gone: Promise<void>): void {
+    this.#all.set(connection, gone);
+    this.#options.budget.connected(this.#options.instance);
+  }
+
+  depart(connection: Connection): void {
+    if (this.#closing.has(connection)) return;
+    this.#closing.add(connection);
+    this.#options.budget.closing(this.#options.instance);
+  }
+
+  leave(connection: Connection): void {
+    this.#all.delete(connection);
+    this.#options.budget.release(
+      this.#options.instance,
+      this.#closing.delete(connection) ? "closing" : "open",
+    );
+  }
+
+  isLive(connection: Connection): boolean {
+    return this.#all.has(connection) && !this.#closing.has(connection);
+  }
+
+  answering(since: number): number {
+    let count = 0;
+    for (const connection of this) {
+      const isHung = (connection.unansweredSince() ?? since) < since;
+      if (!this.#closing.has(connection) && !isHung) count += 1;
+    }
+    return count;
+  }
+
+  lendIdle(): Connection | undefined {
+    const connection = this.#idle.pop();
+    if (connection !== undefined) this.lent.add(connection);
+    return connection;
+  }
+
+  lend(connection: Connection): void {
+    this.lent.add(connection);
+  }
+
+  takeBack(connection: Connection): void {
+    this.lent.delete(connection);
+  }
+
+  rest(connection: Connection, now: number): void {
+    connection.idleSince = now;
+    this.#idle.push(connection);
+  }
+
+  idleSince(): number | undefined {
+    return this.#idle[0]?.idleSince;
+  }
+
+  dropIdle(connection: Connection): boolean {
+    const at = this.#idle.indexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+    return at >= 0;
+  }
+
+  retire(connection: Connection): void {
+    this.depart(connection);
+    this.#options.retire(connection);
+  }
+
+  retireOldestIdle(): void {
+    const connection = this.#idle.shift();
+    if (connection !== undefined) this.retire(connection);
+  }
+
+  retireIdle(isTooMuch: (connection: Connection) => boolean = () => true): void {
+    for (let at = 0; at < this.#idle.length; ) {
+      const connection = this.#idle[at];
+      if (connection === undefined) return;
+      if (isTooMuch(connection)) {
+        this.#idle.splice(at, 1);
+        this.retire(connection);
+      } else at += 1;
+    }
+  }
+
+  async gone(): Promise<void> {
+    await Promise.all(this.#all.values());
+  }
 }

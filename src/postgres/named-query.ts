@@ -9,15 +9,15 @@ interface Column {
   readonly parse: (text: string) => unknown;
 }
 
-/** What one connection knows of the statements that were prepared on it, by name. */
-export type Shapes = Map<string, readonly Column[]>;
+/** The statements that were prepared on one connection, by name, and what is known of their rows. */
+export type Statements = Map<string, readonly Column[] | undefined>;
 
 export interface NamedQueryOptions {
   readonly name: string;
   readonly text: string;
   readonly values: readonly PlainValue[];
   readonly client: pg.Client;
-  readonly shapes: Shapes;
+  readonly statements: Statements;
   readonly callback: (error: Error | null, rows: unknown[], rowCount: number) => void;
 }
 
@@ -97,18 +97,15 @@ class NamedQuery {
   }
 
   #run({ stream }: WireConnection): void {
-    const { shapes, values } = this.#options;
-    this.#columns = shapes.get(this.name);
+    const { statements, values } = this.#options;
+    this.#columns = statements.get(this.name);
     if (stream.writable) stream.write(runMessages(this.name, values, this.#columns === undefined));
   }
 
   handleRowDescription({ fields }: RowDescription): void {
-    const { client, shapes } = this.#options;
-    this.#columns = fields.map(({ name, dataTypeID }) => ({
-      name,
-      parse: client.getTypeParser(dataTypeID, "text"),
-    }));
-    shapes.set(this.name, this.#columns);
+    const { client, statements } = this.#options;
+    this.#columns = columnsOf(this.name, fields, client);
+    statements.set(this.name, this.#columns);
   }
 
   handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {
@@ -167,12 +164,31 @@ const failedToPrepare = new WeakMap<WireConnection, Map<string, Error>>();
 
 Object.setPrototypeOf(NamedQuery.prototype, pg.Query.prototype);
 
+/** As last described on any connection, by the statement's name: a thousand connections need not keep the same thing. */
+const lastColumns = new Map<string, readonly Column[]>();
+
+function columnsOf(name: string, fields: RowDescription["fields"], client: pg.Client): readonly Column[] {
+  const columns = fields.map(({ name, dataTypeID }) => ({
+    name,
+    parse: client.getTypeParser(dataTypeID, "text"),
+  }));
+  const last = lastColumns.get(name);
+  if (last !== undefined && areSame(last, columns)) return last;
+  if (last !== undefined || lastColumns.size < mostNames) lastColumns.set(name, columns);
+  return columns;
+}
+
+function areSame(some: readonly Column[], others: readonly Column[]): boolean {
+  if (some.length !== others.length) return false;
+  return some.every(({ name, parse }, at) => name === others[at]?.name && parse === others[at]?.parse);
+}
+
 const describePortal = Buffer.from("D\0\0\0\x06P\0", "latin1");
 const executeAndSync = Buffer.from("E\0\0\0\x09\0\0\0\0\0S\0\0\0\x04", "latin1");
 
 /** Messages of statements without parameters, by whether they describe, and then by name: they never change. */
 const constantMessages = [new Map<string, Buffer>(), new Map<string, Buffer>()] as const;
-const mostConstantMessages = 500;
+const mostNames = 500;
 
 /** Bind, Describe if asked for, Execute and Sync. */
 function runMessages(name: string, values: readonly PlainValue[], describe: boolean): Buffer {
@@ -181,7 +197,7 @@ function runMessages(name: string, values: readonly PlainValue[], describe: bool
   const known = messages.get(name);
   if (known !== undefined) return known;
   const made = encodeMessages(name, values, describe);
-  if (messages.size < mostConstantMessages) messages.set(name, made);
+  if (messages.size < mostNames) messages.set(name, made);
   return made;
 }
 

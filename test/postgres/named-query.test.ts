@@ -158,6 +158,27 @@ test("rows that have become others are an error, and never read as the old ones"
   assert.equal((await ask()).code, "0A000");
 });
 
+test("a statement whose rows differ from database to database is read by each one's own", async () => {
+  const tables = { of_numbers: "v int, w int", of_texts: "v text, w int", of_names: "w int, v int" };
+  for (const [database, columns] of Object.entries(tables)) {
+    await server.createDatabase(database);
+    await server.querySuperuser(database, `CREATE TABLE app (${columns})`);
+    await server.querySuperuser(
+      database,
+      "INSERT INTO app (v, w) VALUES (1, 2); GRANT SELECT ON app TO PUBLIC",
+    );
+  }
+  const ask = (database: string) =>
+    pools.withSession(testTarget("pg17", database), { operation: "test" }, (session) =>
+      session.query("TABLE public.app", [], { name: "differing", read: true }),
+    );
+  for (const _ of ["described", "known", "known"]) {
+    assert.deepEqual((await ask("of_numbers")).rows, [{ v: 1, w: 2 }]);
+    assert.deepEqual((await ask("of_texts")).rows, [{ v: "1", w: 2 }]);
+    assert.deepEqual((await ask("of_names")).rows, [{ w: 2, v: 1 }]);
+  }
+});
+
 test("a value that its type's parser refuses is that statement's failure alone", async () => {
   const oid = 3614; // tsvector
   pg.types.setTypeParser(oid, () => {
