@@ -51,104 +51,138 @@ interface PendingWish {
 }
 
 export function createOpenings(options: OpeningsOptions): Openings {
-  const { target, instance, settings, clock, budget, breaker, waiters, live, held } = options;
+  return new OpeningsOfPool(options);
+}
+
+/** A class, since there is one for each database in use: as an object of closures it takes three times as much. */
+class OpeningsOfPool implements Openings {
+  readonly #options: OpeningsOptions;
   /** Oldest first. */
-  const wishes: PendingWish[] = [];
-  let connecting = 0;
+  readonly #wishes: PendingWish[] = [];
+  #connecting = 0;
   /** Those of the openings, wishes included, that were begun for a health check. */
-  let forChecks = 0;
-  let closed = false;
+  #forChecks = 0;
+  #closed = false;
 
-  const mayOpen = () => !closed && !options.paused() && breaker.refusedForMs() === 0;
-  const expected = () => connecting + wishes.length;
-
-  function forget(wish: PendingWish): void {
-    wishes.splice(wishes.indexOf(wish), 1);
-    if (wish.healthCheck) forChecks -= 1;
+  constructor(options: OpeningsOptions) {
+    this.#options = options;
   }
 
-  function wishFor({ since, healthCheck }: Waiter): void {
+  connecting(): number {
+    return this.#connecting;
+  }
+
+  isNone(): boolean {
+    return this.#expected() === 0;
+  }
+
+  match(): void {
+    this.#trim("findLast");
+    if (!this.#mayOpen()) return;
+    const { budget, instance, held, most } = this.#options;
+    while (held() + this.#expected() < most()) {
+      const waiter = this.#nextInNeed();
+      if (waiter === undefined) return;
+      if (budget.take(instance, waiter.healthCheck)) this.#start(waiter.healthCheck);
+      else this.#wishFor(waiter);
+    }
+  }
+
+  fill(): void {
+    const { budget, instance, settings } = this.#options;
+    while (this.#mayOpen() && this.#present() < settings.minSize && budget.take(instance, false))
+      this.#start(false);
+  }
+
+  served(): void {
+    this.#trim("find");
+  }
+
+  withdraw(): void {
+    for (const wish of [...this.#wishes]) this.#withdrawOne(wish);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.withdraw();
+  }
+
+  #mayOpen(): boolean {
+    return !this.#closed && !this.#options.paused() && this.#options.breaker.refusedForMs() === 0;
+  }
+
+  #expected(): number {
+    return this.#connecting + this.#wishes.length;
+  }
+
+  #present(): number {
+    return this.#options.live() + this.#connecting;
+  }
+
+  #forget(wish: PendingWish): void {
+    this.#wishes.splice(this.#wishes.indexOf(wish), 1);
+    if (wish.healthCheck) this.#forChecks -= 1;
+  }
+
+  #wishFor({ since, healthCheck }: Waiter): void {
+    const { budget, instance } = this.#options;
     const grant = () => {
-      forget(wish);
-      start(healthCheck);
+      this.#forget(wish);
+      this.#start(healthCheck);
     };
-    const granted = budget.await({ instance, since, healthCheck, grant, held: () => live() + connecting });
+    const granted = budget.await({ instance, since, healthCheck, grant, held: () => this.#present() });
     const wish = { healthCheck, withdraw: granted };
-    wishes.push(wish);
-    if (healthCheck) forChecks += 1;
+    this.#wishes.push(wish);
+    if (healthCheck) this.#forChecks += 1;
   }
 
-  function isWanted(): boolean {
-    if (options.paused() || budget.overdrawn(instance)) return false;
-    return waiters.size > 0 || live() + connecting <= settings.minSize;
+  #isWanted(): boolean {
+    const { budget, instance, waiters, settings, paused } = this.#options;
+    if (paused() || budget.overdrawn(instance)) return false;
+    return waiters.size > 0 || this.#present() <= settings.minSize;
   }
 
   /** The slot is taken already. */
-  function start(healthCheck: boolean): void {
-    connecting += 1;
-    if (healthCheck) forChecks += 1;
+  #start(healthCheck: boolean): void {
+    const { clock, settings, target, open, onOpened, onFailed } = this.#options;
+    this.#connecting += 1;
+    if (healthCheck) this.#forChecks += 1;
     const deadline = clock.now() + settings.connectionTimeoutMs;
-    void options.open({ target, deadline, wanted: isWanted }).then((opened) => {
-      connecting -= 1;
-      if (healthCheck) forChecks -= 1;
-      if ("connection" in opened) options.onOpened(opened.connection);
-      else options.onFailed(opened.failure);
+    void open({ target, deadline, wanted: () => this.#isWanted() }).then((opened) => {
+      this.#connecting -= 1;
+      if (healthCheck) this.#forChecks -= 1;
+      if ("connection" in opened) onOpened(opened.connection);
+      else onFailed(opened.failure);
     });
   }
 
-  function withdraw(wish: PendingWish): void {
-    forget(wish);
+  #withdrawOne(wish: PendingWish): void {
+    this.#forget(wish);
     wish.withdraw();
   }
 
   /** A wish that nobody is behind any more. Those of health checks count by themselves. */
-  function findSurplus(which: "find" | "findLast"): PendingWish | undefined {
-    const forCheck = wishes[which]((wish) => wish.healthCheck);
-    if (forCheck !== undefined && forChecks > waiters.healthChecks) return forCheck;
-    if (expected() <= waiters.size) return undefined;
-    return wishes[which]((wish) => !wish.healthCheck) ?? forCheck;
+  #findSurplus(which: "find" | "findLast"): PendingWish | undefined {
+    const { waiters } = this.#options;
+    const forCheck = this.#wishes[which]((wish) => wish.healthCheck);
+    if (forCheck !== undefined && this.#forChecks > waiters.healthChecks) return forCheck;
+    if (this.#expected() <= waiters.size) return undefined;
+    return this.#wishes[which]((wish) => !wish.healthCheck) ?? forCheck;
   }
 
-  function trim(which: "find" | "findLast"): void {
+  #trim(which: "find" | "findLast"): void {
     for (;;) {
-      const wish = findSurplus(which);
+      const wish = this.#findSurplus(which);
       if (wish === undefined) return;
-      withdraw(wish);
+      this.#withdrawOne(wish);
     }
   }
 
   /** Health checks first: each has an opening of its own, which may use what is kept back for them. */
-  function nextInNeed(): Waiter | undefined {
-    if (expected() >= waiters.size) return undefined;
-    return waiters.at(forChecks, true) ?? waiters.at(expected() - forChecks, false);
+  #nextInNeed(): Waiter | undefined {
+    const { waiters } = this.#options;
+    const expected = this.#expected();
+    if (expected >= waiters.size) return undefined;
+    return waiters.at(this.#forChecks, true) ?? waiters.at(expected - this.#forChecks, false);
   }
-
-  function withdrawAll(): void {
-    for (const wish of [...wishes]) withdraw(wish);
-  }
-
-  return {
-    connecting: () => connecting,
-    isNone: () => expected() === 0,
-    match() {
-      trim("findLast");
-      if (!mayOpen()) return;
-      while (held() + expected() < options.most()) {
-        const waiter = nextInNeed();
-        if (waiter === undefined) return;
-        if (budget.take(instance, waiter.healthCheck)) start(waiter.healthCheck);
-        else wishFor(waiter);
-      }
-    },
-    fill() {
-      while (mayOpen() && live() + connecting < settings.minSize && budget.take(instance, false))
-        start(false);
-    },
-    served: () => trim("find"),
-    withdraw: withdrawAll,
-    close() {
-      closed = true;
-      withdrawAll();
-    },
-  };
 }
