@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Agent, request } from "node:http";
 import type { LocalCloud } from "../../src/local-cloud/cloud.ts";
 import { assertContract, contractOperation } from "./contract.ts";
+import { prepareServiceBundle } from "./service-bundle.ts";
 import { type ServiceProcess, startServiceProcess } from "./service-process.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -60,6 +61,7 @@ export function readSecrets(cloud: LocalCloud): string[] {
   ]);
 }
 
+/** Starts the service as it is deployed, bundled, on a local cloud. */
 export async function startCloudService(
   cloud: LocalCloud,
   options: CloudServiceOptions = {},
@@ -67,16 +69,20 @@ export async function startCloudService(
   const { settings = {}, caller, connections = 20, callTimeoutMs = 20_000 } = options;
   const secrets = new Set(readSecrets(cloud));
   const answers: string[] = [];
-  const process = startServiceProcess({
-    ...cloud.settings,
-    ...(caller === undefined
-      ? { AUTH_MODE: "none" }
-      : { AUTH_MODE: "id-token", POLICY_FILE: cloud.policyFile }),
-    API_HOST: "127.0.0.1",
-    PORT: "0",
-    LOG_LEVEL: "DEBUG",
-    ...settings,
-  });
+  const start = await prepareServiceBundle();
+  const process = startServiceProcess(
+    {
+      ...cloud.settings,
+      ...(caller === undefined
+        ? { AUTH_MODE: "none" }
+        : { AUTH_MODE: "id-token", POLICY_FILE: cloud.policyFile }),
+      API_HOST: "127.0.0.1",
+      PORT: "0",
+      LOG_LEVEL: "DEBUG",
+      ...settings,
+    },
+    { start, nodeArguments: ["--enable-source-maps"] },
+  );
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const url = `http://127.0.0.1:${await process.port()}`;
 
