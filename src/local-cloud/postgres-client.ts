@@ -9,15 +9,8 @@ export interface SocketAddress {
   readonly password: string;
 }
 
-/**
- * Runs one statement as the superuser, on a connection of its own. Without `values` the text may hold several
- * statements. A failing statement is not logged, since it could hold a password. Rejects with pg's DatabaseError.
- */
-export async function querySocket<Row extends QueryResultRow = Record<string, unknown>>(
-  address: SocketAddress,
-  text: string,
-  values?: readonly unknown[],
-): Promise<QueryResult<Row>> {
+/** Connects as the superuser. A failing statement is not logged, since it could hold a password. */
+export async function openSocket(address: SocketAddress): Promise<Client> {
   const client = new Client({
     host: address.socketDirectory,
     port: address.port,
@@ -28,6 +21,19 @@ export async function querySocket<Row extends QueryResultRow = Record<string, un
   });
   client.on("error", () => {});
   await client.connect();
+  return client;
+}
+
+/**
+ * Runs one statement as the superuser, on a connection of its own. Without `values` the text may hold several
+ * statements. Rejects with pg's DatabaseError.
+ */
+export async function querySocket<Row extends QueryResultRow = Record<string, unknown>>(
+  address: SocketAddress,
+  text: string,
+  values?: readonly unknown[],
+): Promise<QueryResult<Row>> {
+  const client = await openSocket(address);
   try {
     return values ? await client.query<Row>(text, [...values]) : await client.query<Row>(text);
   } finally {

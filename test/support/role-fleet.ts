@@ -81,8 +81,8 @@ export async function startRoleFleet(mode: Mode, wanted: readonly Major[] = majo
       if (text !== undefined) await withClient(url(target), (client) => client.query(text));
       return target;
     },
-    sql: (target, text, values) =>
-      withClient(url(target), async (client) => (await client.query(text, values)).rows),
+    sql: async <Row extends pg.QueryResultRow>(target: Target, text: string, values?: unknown[]) =>
+      (await find(target.instance).querySuperuser<Row>(target.database, text, values)).rows,
     as: (target, role, text, keep) =>
       withClient(url(target), async (client) => {
         await client.query("SELECT set_config('session_authorization', $1, false)", [role]);
