@@ -64,8 +64,8 @@ export function createReadBatches(lender: Lender): ReadBatches {
   /** The batches of this turn that take more readers, by operation and target. */
   const open = new Map<string, Batch>();
   let begun: Batch[] = [];
-  /** When the last turn ended that had readers. */
-  let turnEndedAt = Number.NEGATIVE_INFINITY;
+  /** When the last two turns ended that had readers. An answer that is seen in this turn came after the first of them. */
+  let turnsEndedAt: readonly [before: number, last: number] = [0, 0];
 
   function begin(key: string, target: Target, operation: string): Batch {
     const readMs = entryOf(target).readMs?.get(operation) ?? presumedMs;
@@ -81,7 +81,7 @@ export function createReadBatches(lender: Lender): ReadBatches {
     const batches = begun;
     begun = [];
     open.clear();
-    turnEndedAt = clock.now();
+    turnsEndedAt = [turnsEndedAt[1], clock.now()];
     for (const batch of batches) void serve(batch);
   }
 
@@ -119,7 +119,7 @@ export function createReadBatches(lender: Lender): ReadBatches {
         return;
       }
       // Not what this process took to look at the answer: under load that is most of it. So much the server took at least.
-      const serverMs = Math.max(clock.idleMs() - idleBefore, turnEndedAt - lentAt);
+      const serverMs = Math.max(clock.idleMs() - idleBefore, turnsEndedAt[0] - lentAt);
       noteDuration(entry, operation, serverMs / readers.length);
       const cleaning = pool.giveBack(connection);
       if (cleaning === undefined) settle();
