@@ -67,7 +67,7 @@ export async function createHttpServer(options: AppOptions): Promise<Server> {
     if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
     else socket.end(rawProblem(error.code));
   });
-  server.once("listening", () => compileWhenIdle(api, isIdle));
+  server.once("listening", () => compileWhenIdle(api, () => server.listening, isIdle));
   return server;
 }
 
@@ -121,9 +121,12 @@ function adoptPrototypes(app: Express) {
 
 const idlePauseMs = 10;
 
-/** Compiling an operation's validators takes milliseconds, in which nobody is answered: not while somebody waits. */
-function compileWhenIdle(api: Api, isIdle: () => boolean): void {
+/**
+ * Compiling an operation's validators takes milliseconds, in which nobody is answered: not while somebody waits, and no
+ * more once the server is closed.
+ */
+function compileWhenIdle(api: Api, isOpen: () => boolean, isIdle: () => boolean): void {
   setTimeout(() => {
-    if (!isIdle() || api.compileNext()) compileWhenIdle(api, isIdle);
+    if (isOpen() && (!isIdle() || api.compileNext())) compileWhenIdle(api, isOpen, isIdle);
   }, idlePauseMs).unref();
 }
