@@ -160,11 +160,9 @@ describe("a string field of any operation", () => {
           deep,
         ])
           await assertRefused(operation, `${start}${comma}${JSON.stringify(field)}:${value}}`, [400]);
-        await assertRefused(
-          operation,
-          JSON.stringify({ ...others, [field]: "x".repeat(1024 * 1024) }),
-          [413],
-        );
+        // 100 KiB are the limit; what is also beyond any socket's buffer is sent once.
+        const tooLong = "x".repeat(field === fields[0] ? 1024 * 1024 : 101 * 1024);
+        await assertRefused(operation, JSON.stringify({ ...others, [field]: tooLong }), [413]);
         await assertRefused(operation, JSON.stringify({ ...others, [field]: "x".repeat(60_000) }), [400]);
       }
     });
