@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { anyCharacter } from "./any-character.ts";
 import { assertContract, type ContractOperation, contractOperations } from "./contract.ts";
 
 export interface FuzzedRequest {
@@ -76,7 +77,7 @@ const wrongValues: fc.Arbitrary<unknown> = fc.oneof(
 
 const strings: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom(...hostileStrings),
-  fc.string({ unit: "binary", maxLength: 80 }),
+  fc.string({ unit: anyCharacter, maxLength: 80 }),
   fc.string({ unit: "grapheme", maxLength: 40 }),
 );
 
@@ -127,7 +128,7 @@ const textMutations: fc.Arbitrary<(text: string) => string> = fc.oneof(
   { weight: 1, arbitrary: fc.nat(300).map((at) => (text: string) => text.slice(0, at)) },
   {
     weight: 1,
-    arbitrary: fc.tuple(fc.nat(300), fc.string({ unit: "binary", maxLength: 3 })).map(
+    arbitrary: fc.tuple(fc.nat(300), fc.string({ unit: anyCharacter, maxLength: 3 })).map(
       ([at, more]) =>
         (text: string) =>
           text.slice(0, at) + more + text.slice(at),
