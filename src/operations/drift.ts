@@ -2,7 +2,7 @@ import { standardTemplate } from "../domain/builtin-templates.ts";
 import { type ManagedRole, parseRoleMark, roleMarkPrefix } from "../domain/managed-role.ts";
 import { templateChecksum } from "../domain/role-template.ts";
 import type { Target } from "../domain/target.ts";
-import { readGrantable } from "../postgres/authority.ts";
+import { readGrantable, uniteAuthority } from "../postgres/authority.ts";
 import { readFingerprint } from "../postgres/fingerprint.ts";
 import { readRolesByComment } from "../postgres/role-catalog.ts";
 import { type RoleInSchema, readSchemaRows } from "../postgres/schema-catalog.ts";
@@ -209,7 +209,7 @@ async function compareStates(
   const drift = await describeItems(
     session,
     findings.filter((finding) => !accepted.includes(finding)),
-    new Map([...states, updates, extras, members].flatMap((one) => [...one.authority])),
+    uniteAuthority(...[...states, updates, extras, members].map((one) => one.authority)),
     new Set(existing.filter((name) => !grantable.has(name))),
   );
   return { drift, warnings: accepted.map((one) => one.detail) };

@@ -7,6 +7,8 @@ import type { RoleState } from "./role-state.ts";
 export interface Draft {
   readonly state: RoleState;
   readonly findings: RoleFinding[];
+  /** Managed roles that the plan lets into the schema. */
+  readonly letIn: ReadonlySet<string>;
 }
 
 /** From this many objects on, one statement for all of a schema is better than names. */

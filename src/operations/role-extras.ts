@@ -1,13 +1,12 @@
 import { holdsInSchemas, type ManagedRole } from "../domain/managed-role.ts";
-import type { Statement } from "../domain/plan.ts";
-import { type Authority, readAuthority } from "../postgres/authority.ts";
+import { type Authority, readAuthority, uniteAuthority } from "../postgres/authority.ts";
 import { type RoleRight, readRoleRights } from "../postgres/role-rights.ts";
 import type { RoleInSchema } from "../postgres/schema-catalog.ts";
 import type { Session } from "../postgres/session.ts";
-import { asRole } from "../postgres/statements/grants.ts";
 import { changeRight, keywordOf } from "../postgres/statements/role-rights.ts";
 import type { DeclaredRights } from "./declared-rights.ts";
 import { type EndedRight, findEnded, isForeign } from "./ended-rights.ts";
+import { actAs, actorOf, findActor, mayActFor, type Reach, unreachedBecause } from "./ended-rights-actors.ts";
 import type { RoleRecord } from "./registry.ts";
 import { namesAtMost, unreachable } from "./role-draft.ts";
 import type { RoleFinding } from "./role-finding.ts";
@@ -80,55 +79,37 @@ export async function planRoleExtras(
   const ended = findEnded(await readRoleRights(session, pairs), roles, declared);
   if (ended.length === 0) return noExtras;
   const rights = ended.map(({ right }) => right);
-  const grantors = rights.filter(isForeign).map((right) => right.grantor);
-  const settable = await readAuthority(session, grantors, { toOwn: true });
-  const authority = await readAuthority(
-    session,
-    rights.flatMap((right) => [actorOf(right), right.schemaOwner ?? []].flat()),
+  const actors = rights.filter((right) => isForeign(right) || right.shared).map(actorOf);
+  const settable = await readAuthority(session, actors, { toOwn: true });
+  const authority = uniteAuthority(
+    await readAuthority(
+      session,
+      rights.flatMap((right) => [actorOf(right), right.schemaOwner ?? []].flat()),
+    ),
+    [...settable].filter(([, one]) => one === "takeable"),
   );
   const reach = { admin: session.user, settable, authority };
   const stuck = ended.filter((one) => unreachedBecause(reach, one.right) !== undefined);
   const findings = [
-    ...groupEnded(ended.filter((one) => !stuck.includes(one))).map((group) =>
-      describeGroup(session.target.database, reach, group),
-    ),
-    ...groupEnded(stuck).map((group) => describeStuck(reach, group)),
+    ...groupEnded(
+      reach,
+      ended.filter((one) => !stuck.includes(one)),
+    ).map((group) => describeGroup(session.target.database, reach, group)),
+    ...groupEnded(reach, stuck).map((group) => describeStuck(reach, group)),
   ];
   const reached = ended.filter((one) => !stuck.includes(one));
   return { findings, authority, swept: new Set(reached.flatMap(({ swept }) => swept.map(heldKey))) };
 }
 
-/** Who can end it. */
-function actorOf(right: RoleRight): string {
-  return isForeign(right) ? right.grantor : right.owner;
-}
-
-interface Reach {
-  readonly admin: string;
-  readonly settable: ReadonlyMap<string, Authority>;
-  readonly authority: ReadonlyMap<string, Authority>;
-}
-
-/** Undefined when the admin can end it. */
-function unreachedBecause({ admin, settable, authority }: Reach, right: RoleRight): string | undefined {
-  const actor = actorOf(right);
-  const may = isForeign(right)
-    ? settable.get(actor) === "held" || authority.get(actor) === "takeable"
-    : actor === admin || (authority.get(actor) ?? "refused") !== "refused";
-  if (!may) return `only ${actor} can take that back, and ${admin} may not act for ${actor}`;
-  if (right.grantorReaches) return undefined;
-  return `${actor} granted that, and may not use schema ${right.schema} any more`;
-}
-
 /** What one statement can end. */
-function groupEnded(ended: readonly EndedRight[]): EndedRight[][] {
+function groupEnded(reach: Reach, ended: readonly EndedRight[]): EndedRight[][] {
   const perObject = Map.groupBy(ended, ({ right, loses }) =>
     JSON.stringify([placeOf(right), right.column, loses]),
   );
   const merged = [...perObject.values()].map((list) => ({
     list,
     key: JSON.stringify([
-      groupKey(list[0] as EndedRight),
+      groupKey(reach, list[0] as EndedRight),
       list.map(({ right }) => right.privilege),
       list.map(({ swept, dependents }) => [
         swept.length > 0,
@@ -151,17 +132,19 @@ function placeOf({ catalog, identity, grantee, grantor, owner }: RoleRight): unk
 }
 
 /** Columns go together if they are of one table, default privileges not at all. */
-function groupKey({ right, loses }: EndedRight): unknown[] {
+function groupKey(reach: Reach, { right, loses }: EndedRight): unknown[] {
   const alone = right.column !== null || right.futureType !== null;
-  const by = isForeign(right) ? right.grantor : null;
-  return [right.grantee, keywordOf(right), loses, by, right.column !== null, alone ? right.identity : null];
+  return [
+    right.grantee,
+    keywordOf(right),
+    loses,
+    findActor(reach, right),
+    right.column !== null,
+    alone ? right.identity : null,
+  ];
 }
 
-function describeGroup(
-  database: string,
-  { admin, authority }: Reach,
-  group: readonly EndedRight[],
-): RoleFinding {
+function describeGroup(database: string, reach: Reach, group: readonly EndedRight[]): RoleFinding {
   const { right: first, loses } = group[0] as EndedRight;
   const cascade = group.some(({ swept }) => swept.length > 0);
   const rights = distinctPlaces(group.map(({ right }) => right));
@@ -180,21 +163,13 @@ function describeGroup(
   const end = { database, action, rights, privileges: privilegesOf(group), grantee: managed, cascade };
   const statements = [...again, changeRight({ ...end, managed })];
   const isReached = (owner: string | null): owner is string =>
-    owner !== null && owner !== admin && (authority.get(owner) ?? "refused") !== "refused";
+    owner !== null && owner !== reach.admin && mayActFor(reach, owner);
+  const actor = findActor(reach, first);
   return {
     ...aboutGroup(group),
     actsFor: [...new Set(rights.flatMap((right) => [actorOf(right), right.schemaOwner].filter(isReached)))],
-    statements: isForeign(first) ? actAs(database, first.grantor, statements, managed) : statements,
+    statements: actor === null ? statements : actAs(database, actor, rights, { statements, managed }),
   };
-}
-
-function actAs(
-  database: string,
-  grantor: string,
-  statements: readonly Statement[],
-  role: string,
-): Statement[] {
-  return asRole(database, grantor, statements).map((one) => ({ ...one, role }));
 }
 
 function describeStuck(reach: Reach, group: readonly EndedRight[]): RoleFinding {

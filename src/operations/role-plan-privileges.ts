@@ -1,14 +1,11 @@
 import type { ManagedRole } from "../domain/managed-role.ts";
-import { type ObjectType, objectKinds, typeOfKind } from "../domain/role-template.ts";
+import { objectKinds, typeOfKind } from "../domain/role-template.ts";
 import type { ForeignGrant } from "../postgres/foreign-grants.ts";
+import { placeOf } from "../postgres/grant-options.ts";
 import type { PrivilegeGap } from "../postgres/schema-catalog.ts";
-import {
-  changePrivileges,
-  grantOnExtensionRelation,
-  lendUsage,
-  revokeAsGrantor,
-} from "../postgres/statements/privileges.ts";
+import { changePrivileges, grantOnExtensionRelation } from "../postgres/statements/privileges.ts";
 import { canTake, type Draft, describeObjects, mayActFor, namesAtMost, unreachable } from "./role-draft.ts";
+import { type ActedGap, actAs, isInSchema, needsUsage, splitByActor } from "./role-plan-actors.ts";
 import { planColumnsAgain } from "./role-plan-columns.ts";
 
 /** What is revoked on the schema itself is left to `planSchemaRevocations`. */
@@ -37,16 +34,21 @@ function planGaps(
   const { state } = draft;
   const roles = new Map(touched.map((role) => [role.name, role]));
   const gaps = state.gaps.filter((gap) => isMeant(gap) && roles.has(gap.role));
-  const merged = new Map<string, PrivilegeGap[]>();
+  const acted: ActedGap[] = [];
   for (const gap of gaps) {
-    if (!mayActFor(draft, gap.owner)) {
-      if (gap.action === "revoke" || !gap.publicHolds) warnForeign(draft, gap);
-      continue;
-    }
-    const key = JSON.stringify([gap.role, gap.objectType, gap.privileges]);
-    merged.set(key, [...(merged.get(key) ?? []), gap]);
+    if (mayActFor(draft, gap.owner)) acted.push(...splitByActor(draft, gap));
+    else if (gap.action === "revoke" || !gap.publicHolds) warnForeign(draft, gap);
   }
-  for (const group of merged.values()) planPrivilegeGroup(draft, group, roles);
+  const merged = Map.groupBy(acted, ({ gap, actor }) =>
+    JSON.stringify([gap.role, gap.objectType, gap.privileges, actor]),
+  );
+  // Who is let in by this plan can act in the schema only then.
+  const isEntry = ([one]: readonly ActedGap[]): boolean =>
+    one?.gap.objectType === "schema" &&
+    draft.state.outsiders.has(JSON.stringify([draft.state.schema, one.gap.role]));
+  const groups = [...merged.values()];
+  for (const group of [...groups.filter(isEntry), ...groups.filter((one) => !isEntry(one))])
+    planPrivilegeGroup(draft, group, roles);
 }
 
 /**
@@ -55,21 +57,35 @@ function planGaps(
  */
 function planPrivilegeGroup(
   draft: Draft,
-  group: readonly PrivilegeGap[],
+  group: readonly ActedGap[],
   roles: ReadonlyMap<string, ManagedRole>,
 ): void {
   const { state } = draft;
-  const [first] = group;
-  if (first === undefined) return;
+  const [head] = group;
+  if (head === undefined) return;
+  const { gap: first, actor } = head;
   const role = roles.get(first.role);
-  const objects = group.flatMap((gap) => gap.objects);
+  const objects = group.flatMap(({ gap }) => gap.objects);
   const owners = state.objectOwners.get(first.objectType);
   const all =
     first.action === "grant" &&
     objects.length > namesAtMost &&
     coversType(role, first) &&
-    owners?.every((owner) => mayActFor(draft, owner)) === true;
+    owners?.every((owner) => mayActFor(draft, owner)) === true &&
+    (actor === null ? mayGrantOnAll(draft, first) : owners.length === 1);
   const grants = first.action === "grant";
+  const statements = [
+    ...changePrivileges({
+      action: first.action,
+      database: state.database,
+      schema: state.schema,
+      objectType: first.objectType,
+      privileges: first.privileges,
+      grantee: first.role,
+      objects: all ? "all" : objects,
+    }),
+    ...(role === undefined ? [] : planColumnsAgain(draft, role, { ...first, objects })),
+  ];
   draft.findings.push({
     kind: grants ? "missing" : "extra",
     role: first.role,
@@ -77,22 +93,18 @@ function planPrivilegeGroup(
     detail: `${first.role} ${grants ? "lacks" : "holds, beyond its definition,"} ${first.privileges.join(", ")}`,
     ...(isSchemaRevocation(first) ? { closes: true } : {}),
     actsFor: [
-      ...((all ? owners : undefined) ?? group.map((gap) => gap.owner)),
+      ...((all ? owners : undefined) ?? group.map(({ gap }) => gap.owner)),
       ...schemaRights(draft, first),
     ],
-    statements: [
-      ...changePrivileges({
-        action: first.action,
-        database: state.database,
-        schema: state.schema,
-        objectType: first.objectType,
-        privileges: first.privileges,
-        grantee: first.role,
-        objects: all ? "all" : objects,
-      }),
-      ...(role === undefined ? [] : planColumnsAgain(draft, role, { ...first, objects })),
-    ],
+    statements:
+      actor === null ? statements : actAs(draft, actor, { ...first, managed: first.role }, statements),
   });
+}
+
+/** Whether the admin can be taken to act for nobody but the owners, whichever object of the type it is. */
+function mayGrantOnAll({ state }: Draft, { owner, ...gap }: PrivilegeGap): boolean {
+  const owners = state.objectOwners.get(gap.objectType);
+  return !state.shared.hasAny(placeOf(gap)) || (owners?.length === 1 && owner === state.admin);
 }
 
 /** Whether the role is to have the privileges on every kind of objects that a statement for all of the type reaches. */
@@ -142,29 +154,23 @@ export function planForeignGrants(draft: Draft, role: ManagedRole): void {
       findings.push(unreachable("foreign_grantor", role.name, object, because));
       continue;
     }
-    const lent = isInSchema(objectType) && state.outsiders.has(JSON.stringify([schema, grantor]));
+    const lent = needsUsage(draft, grantor, objectType);
     if (lent && !mayActFor(draft, state.schemaOwner)) {
       const because = `${detail}; ${grantor} has no USAGE on the schema, and ${state.admin} may not act for its owner, ${state.schemaOwner}.`;
       findings.push(unreachable("foreign_grantor", role.name, object, because));
       continue;
     }
     const change = { database, schema, objectType, privileges, objects: [grant.object] } as const;
-    const revoke = revokeAsGrantor({ ...change, action: "revoke", grantee: role.name }, grantor);
-    const [lend, takeBack] = lendUsage({ database, schema, role: grantor }, role.name);
+    const revoke = changePrivileges({ ...change, action: "revoke", grantee: role.name });
     findings.push({
       kind: "foreign_grantor",
       role: role.name,
       object,
       detail,
       actsFor: lent ? [grantor, state.schemaOwner] : [grantor],
-      statements: lent ? [lend, ...revoke, takeBack] : revoke,
+      statements: actAs(draft, grantor, { objectType, managed: role.name }, revoke),
     });
   }
-}
-
-/** Whether objects of a type are named by their schema. */
-function isInSchema(objectType: ObjectType): boolean {
-  return objectType !== "database" && objectType !== "schema" && objectType !== "large_object";
 }
 
 function definedPrivileges(role: ManagedRole, { objectKind, object }: ForeignGrant): readonly string[] {

@@ -1,6 +1,7 @@
 import { formatRoleMark, type ManagedRole, parseRoleMark } from "../domain/managed-role.ts";
 import type { Plan, Statement } from "../domain/plan.ts";
 import type { RoleRow } from "../postgres/role-catalog.ts";
+import type { PrivilegeGap } from "../postgres/schema-catalog.ts";
 import { commentManagedRole, createManagedRole, resetRoleAttributes } from "../postgres/statements/roles.ts";
 import type { Draft } from "./role-draft.ts";
 import type { RoleFinding } from "./role-finding.ts";
@@ -38,8 +39,8 @@ export function planRoles(
   wanted: readonly ManagedRole[],
   acting: (role: ManagedRole) => boolean,
 ): RolePlan {
-  const draft: Draft = { state, findings: [] };
   const touched = wanted.filter(acting);
+  const draft: Draft = { state, findings: [], letIn: findLetIn(state, touched) };
   for (const role of touched) planRole(draft, role, state.roles.get(role.name));
   for (const role of wanted) planMemberships(draft, role, touched);
   // Owners grant what only others had granted, then those grants end, then what they rested on.
@@ -51,6 +52,13 @@ export function planRoles(
   for (const role of touched) planExtensions(draft, role);
   planSchemaRevocations(draft, touched);
   return planOfFindings(draft.findings);
+}
+
+function findLetIn({ gaps }: RoleState, touched: readonly ManagedRole[]): ReadonlySet<string> {
+  const roles = new Set(touched.map((role) => role.name));
+  const letsIn = ({ action, objectType, privileges, role }: PrivilegeGap): boolean =>
+    action === "grant" && objectType === "schema" && privileges.includes("USAGE") && roles.has(role);
+  return new Set(gaps.filter(letsIn).map((gap) => gap.role));
 }
 
 /** The plan that ends findings. */

@@ -1,9 +1,10 @@
 import type { ManagedRole } from "../domain/managed-role.ts";
 import type { ObjectType } from "../domain/role-template.ts";
-import { type Authority, readAuthority, readGrantable } from "../postgres/authority.ts";
+import { type Authority, readAuthority, readGrantable, uniteAuthority } from "../postgres/authority.ts";
 import { type AbsentColumn, readAbsentColumns } from "../postgres/column-gaps.ts";
 import { readCreators } from "../postgres/creators.ts";
 import { type ForeignGrant, readForeignGrants, readOutsiders } from "../postgres/foreign-grants.ts";
+import { placeOf, readSharedObjects, type SharedObjects, sharedObjects } from "../postgres/grant-options.ts";
 import { type Membership, type RoleRow, readMemberships, readRoles } from "../postgres/role-catalog.ts";
 import {
   type DefaultPrivilege,
@@ -34,9 +35,11 @@ export interface RoleState {
   readonly gaps: readonly PrivilegeGap[];
   readonly absentColumns: readonly AbsentColumn[];
   readonly foreignGrants: readonly ForeignGrant[];
-  /** Those of the foreign grantors as whom the admin can act by SET ROLE already. */
+  /** The objects on which others than the owner may grant; none are looked for where there are no gaps. */
+  readonly shared: SharedObjects;
+  /** Those of the foreign grantors and of the owners of shared objects as whom the admin can act by SET ROLE already. */
   readonly settable: ReadonlySet<string>;
-  /** Foreign grantors without USAGE on a schema in which they granted, JSON of `[schema, role]`. */
+  /** Those of them that have no USAGE on a schema in which they are to act, JSON of `[schema, role]`. */
   readonly outsiders: ReadonlySet<string>;
   readonly objectOwners: ReadonlyMap<ObjectType, readonly string[]>;
   /** Who can create in the schema, or will be able to. */
@@ -82,20 +85,21 @@ export async function readRoleStates(
     ...read.extensionRelations.map((relation) => relation.owner),
     ...[...wanted].flatMap(([schema, roles]) => actedFor(session, read, schema, roles)),
   ]);
-  const grantors = read.foreignGrants.map((grant) => grant.grantor);
-  const asGrantors = await readAuthority(session, grantors, { toOwn: true });
+  const actors = actorsOf(read);
+  const names = actors.map(({ role }) => role);
+  const asActors = await readAuthority(session, names, { toOwn: true });
+  const isSettable = (role: string): boolean => asActors.get(role) === "held";
+  const toTake = [...asActors].filter(([, one]) => one === "takeable");
   const common = {
     database: session.target.database,
     versionNum: session.versionNum,
     admin: session.user,
     registered,
     extensionRelations: read.extensionRelations,
-    outsiders: await readOutsiders(
-      session,
-      read.foreignGrants.map(({ schema, grantor: role }) => ({ schema, role })),
-    ),
-    settable: new Set(grantors.filter((grantor) => asGrantors.get(grantor) === "held")),
-    authority,
+    shared: read.shared,
+    outsiders: await readOutsiders(session, actors),
+    settable: new Set(names.filter(isSettable)),
+    authority: uniteAuthority(authority, toTake),
     grantable: await readGrantable(
       session,
       missingNativeRoles([...wanted.values()].flat(), read.memberships),
@@ -130,6 +134,9 @@ async function readAll(
   const gaps = await readPrivilegeGaps(session, pairs);
   const absentColumns = await readAbsentColumns(session, pairs);
   const foreignGrants = await readForeignGrants(session, pairs);
+  const largeObjects = gaps.some((gap) => gap.objectType === "large_object");
+  const shared =
+    gaps.length === 0 ? sharedObjects([]) : await readSharedObjects(session, schemas, { largeObjects });
   await session.query("SET LOCAL enable_nestloop = on");
   const defaults = await readDefaultPrivileges(session, schemas, names);
   return {
@@ -137,6 +144,7 @@ async function readAll(
     memberships,
     gaps,
     foreignGrants,
+    shared,
     defaults,
     membershipsOf: Map.groupBy(memberships, (row) => row.member),
     absentColumnsIn: Map.groupBy(absentColumns, (one) => one.schema),
@@ -170,6 +178,18 @@ function partOf(session: Session, read: Read, schema: string, wanted: readonly M
     objectOwners: read.objectOwners.get(schema) ?? new Map<ObjectType, readonly string[]>(),
     creators: [...new Set(creators)].sort(),
   };
+}
+
+/** As whom statements may have to run, and in which schema. */
+function actorsOf({
+  gaps,
+  foreignGrants,
+  shared,
+}: Read): { readonly schema: string; readonly role: string }[] {
+  const owners = gaps
+    .filter((gap) => shared.hasAny(placeOf(gap)))
+    .map(({ schema, owner: role }) => ({ schema: schema ?? "", role }));
+  return [...foreignGrants.map(({ schema, grantor: role }) => ({ schema, role })), ...owners];
 }
 
 /** Owners and creators whose rights some statement may need. */

@@ -4,7 +4,7 @@ import { previewStatements, type StatementPreview } from "../domain/plan.ts";
 import type { Template } from "../domain/role-template.ts";
 import type { Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";
-import { planTaking, readGrantable, readUngrantable } from "../postgres/authority.ts";
+import { planTaking, readGrantable, readUngrantable, uniteAuthority } from "../postgres/authority.ts";
 import { readRoles } from "../postgres/role-catalog.ts";
 import type { RoleInSchema } from "../postgres/schema-catalog.ts";
 import type { Session } from "../postgres/session.ts";
@@ -209,7 +209,7 @@ async function decideSettled(
   const members = await planRoleMembers(session, adoption.force ? [...existing] : [], declared);
   const all = [...before, ...extras.findings, ...planned, ...members.findings, ...coverage];
   const plan = planOfFindings(all);
-  const authority = new Map([...state.authority, ...extras.authority, ...members.authority]);
+  const authority = uniteAuthority(state.authority, extras.authority, members.authority);
   const taken = await planTaking(session, plan.actsFor, authority);
   const warnings = [...plan.warnings];
   if (!adoption.force && existing.size > 0)

@@ -13,6 +13,7 @@ import {
   readDefaultRevocations,
   readUserSchemas,
 } from "../postgres/acl-catalog.ts";
+import { type SharedObjects, sharedObjects } from "../postgres/grant-options.ts";
 import { type RoleRow, readRoles } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 
@@ -25,6 +26,8 @@ export interface StateCatalog {
   readonly schemas: ReadonlyMap<string, string>;
   readonly objects: readonly AclObject[];
   readonly acl: readonly AclRow[];
+  /** The objects on which others than the owner may grant; a schema and the database have no name there. */
+  readonly shared: SharedObjects;
   readonly defaults: readonly DefaultAclRow[];
   readonly defaultRevocations: readonly DefaultRevocationRow[];
   /** JSON of `[schema, table, column]` of the tables whose columns the state names. */
@@ -59,7 +62,8 @@ export async function readStateCatalog(
     names: namesOf(one),
     roles: [],
   }));
-  const acl = expressible(await readAclRows(session, wanted), (row) => ({
+  const allAcl = await readAclRows(session, wanted);
+  const acl = expressible(allAcl, (row) => ({
     names: [...namesOf(row), row.column],
     roles: [row.grantee],
   }));
@@ -91,6 +95,9 @@ export async function readStateCatalog(
     schemas,
     objects,
     acl,
+    shared: sharedObjects(
+      allAcl.filter((row) => row.grantable).map((row) => ({ ...row, name: row.name ?? "" })),
+    ),
     defaults,
     defaultRevocations: await readDefaultRevocations(session),
     leftOut: [...new Set(leftOut)],

@@ -1,63 +1,49 @@
 import { publicGrantee } from "../domain/desired-grants.ts";
 import type { Statement } from "../domain/plan.ts";
-import { asRole, type GrantAction } from "../postgres/statements/grants.ts";
-import { lendUsage } from "../postgres/statements/privileges.ts";
+import type { GrantAction } from "../postgres/statements/grants.ts";
+import type { Actors } from "./state-actors.ts";
 import type { StateCatalog } from "./state-catalog.ts";
 import { groupParts } from "./state-grant-groups.ts";
 import type { EndedRow } from "./state-plan-grants.ts";
 import { describeObject } from "./state-wanted.ts";
 
-interface Ending {
-  readonly catalog: StateCatalog;
-  readonly may: (role: string) => boolean;
-  /** Grantors without USAGE on a schema in which something of theirs ends, JSON of `[schema, role]`. */
-  readonly outsiders: ReadonlySet<string>;
-}
-
-/** Schemas of rows whose objects a grantor cannot name. */
-function closedSchemas(outsiders: ReadonlySet<string>, grantor: string, rows: readonly EndedRow[]): string[] {
-  const schemas = rows.flatMap(({ type, schema, owner }) =>
-    type === "schema" || schema === null || owner === grantor ? [] : [schema],
-  );
-  return [...new Set(schemas)].filter((schema) => outsiders.has(JSON.stringify([schema, grantor])));
-}
-
-/** Rows that follow one another by the same grantor become one group: the order between grantors matters. */
+/**
+ * Rows that follow one another by the same grantor become one group: the order between grantors matters. That between
+ * owners does not, since nothing of one rests on another.
+ */
 export function planEndsOf(
-  { catalog, may, outsiders }: Ending,
+  catalog: StateCatalog,
+  actors: Actors,
   ends: readonly EndedRow[],
 ): { statements: Statement[]; reachable: EndedRow[]; warnings: string[] } {
-  const actorsOf = (row: EndedRow): string[] => [
-    row.grantor === row.owner ? row.owner : row.grantor,
-    ...closedSchemas(outsiders, row.grantor, [row]).map((schema) => catalog.schemas.get(schema) ?? ""),
-  ];
+  const actorOf = (row: EndedRow): string | null => foreignGrantor(row) ?? actors.ownerOf(row);
+  const needs = (row: EndedRow): string[] => {
+    const actor = actorOf(row);
+    return [row.grantor, ...(actor === null ? [] : actors.letInBy(actor, [row]))];
+  };
   // What rests on a grant and cannot be ended keeps that one too.
   const stuck: EndedRow[] = [];
   const reachable: EndedRow[] = [];
   for (const row of ends) {
     const rests = stuck.some((one) => one.subject === row.subject && one.grantor === row.grantee);
-    (rests || !actorsOf(row).every(may) ? stuck : reachable).push(row);
+    (rests || !needs(row).every(actors.may) ? stuck : reachable).push(row);
   }
-  const { database } = catalog;
-  const asGrantor = (role: string, rows: readonly EndedRow[], group: readonly Statement[]): Statement[] => {
-    const lent = closedSchemas(outsiders, role, rows).map((schema) => lendUsage({ database, schema, role }));
-    return [...lent.map(([lend]) => lend), ...asRole(database, role, group), ...lent.map(([, back]) => back)];
-  };
   const statements: Statement[] = [];
   for (let at = 0; at < reachable.length; ) {
     const first = reachable[at] as EndedRow;
-    const foreign = first.grantor === first.owner ? null : first.grantor;
+    const foreign = foreignGrantor(first);
     const action = actionOf(first);
     let end = at;
     while (end < reachable.length) {
       const next = reachable[end] as EndedRow;
-      const nextForeign = next.grantor === next.owner ? null : next.grantor;
-      if (nextForeign !== foreign || actionOf(next) !== action) break;
+      if (foreignGrantor(next) !== foreign || actionOf(next) !== action) break;
       end += 1;
     }
-    const parts = reachable.slice(at, end).map((row) => ({ ...row, grantable: false }));
-    const group = groupParts(catalog, action, parts);
-    statements.push(...(foreign === null ? group : asGrantor(foreign, parts, group)));
+    const rows = reachable.slice(at, end).map((row) => ({ ...row, grantable: false }));
+    for (const [actor, parts] of Map.groupBy(rows, actorOf)) {
+      const group = groupParts(catalog, action, parts);
+      statements.push(...(actor === null ? group : actors.actAs(actor, parts, group)));
+    }
     at = end;
   }
   const who = (row: EndedRow): string => (row.grantee === publicGrantee ? "PUBLIC" : row.grantee);
@@ -70,6 +56,10 @@ export function planEndsOf(
         `${catalog.admin} may not act for ${row.grantor} on this instance, or for somebody who granted it on.`,
     ),
   };
+}
+
+function foreignGrantor({ grantor, owner }: EndedRow): string | null {
+  return grantor === owner ? null : grantor;
 }
 
 /** What was to keep the privilege and rests on an option that goes is ended whole, and granted anew by the owner. */

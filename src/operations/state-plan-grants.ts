@@ -1,7 +1,7 @@
 import { type ChainedGrant, endChain } from "../domain/grant-chain.ts";
 import type { Statement } from "../domain/plan.ts";
 import type { AclRow } from "../postgres/acl-catalog.ts";
-import type { Authority } from "../postgres/authority.ts";
+import { actorsOf, createActors, type Reach } from "./state-actors.ts";
 import { type StateCatalog, superusersOf } from "./state-catalog.ts";
 import { groupParts } from "./state-grant-groups.ts";
 import { planEndsOf } from "./state-plan-ends.ts";
@@ -119,47 +119,38 @@ export interface GrantPlan {
   readonly warnings: readonly string[];
 }
 
-/** Roles whose rights the changes may need. */
-export function actorsOf(catalog: StateCatalog, { grants, ends }: GrantChanges): string[] {
-  const places = [...grants.map((one) => one.object), ...ends];
-  return [
-    ...new Set([
-      ...places.map((one) => one.owner),
-      ...ends.map((row) => row.grantor),
-      ...places.flatMap((one) => (one.schema === null ? [] : (catalog.schemas.get(one.schema) ?? []))),
-    ]),
-  ];
-}
-
-/**
- * The statements: privileges on whole objects, then what ends, then privileges on columns. `outsiders`: grantors without
- * USAGE on a schema in which something of theirs ends, JSON of `[schema, role]`.
- */
-export function planGrantChanges(
-  catalog: StateCatalog,
-  changes: GrantChanges,
-  authority: ReadonlyMap<string, Authority>,
-  outsiders: ReadonlySet<string>,
-): GrantPlan {
-  const may = (role: string): boolean => role === catalog.admin || authority.get(role) !== "refused";
+/** The statements: privileges on whole objects, those on schemas first, then what ends, then privileges on columns. */
+export function planGrantChanges(catalog: StateCatalog, changes: GrantChanges, reach: Reach): GrantPlan {
+  const actors = createActors(catalog, changes, reach);
+  const { may } = actors;
   const reachable = changes.grants.filter((one) => may(one.object.owner));
-  const grants = (onColumns: boolean): Statement[] =>
-    groupGrants(
-      catalog,
-      reachable.filter((one) => (one.column !== null) === onColumns),
+  const grants = (isMeant: (one: WantedPrivilege) => boolean): Statement[] =>
+    [...Map.groupBy(reachable.filter(isMeant), (one) => actors.ownerOf(one.object))].flatMap(
+      ([owner, list]) => {
+        const statements = groupGrants(catalog, list);
+        const objects = list.map((one) => one.object);
+        return owner === null ? statements : actors.actAs(owner, objects, statements);
+      },
     );
-  const ending = { catalog, may, outsiders };
+  const isEntry = (one: WantedPrivilege): boolean => one.object.type === "schema";
   const inside = planEndsOf(
-    ending,
+    catalog,
+    actors,
     changes.ends.filter((row) => row.type !== "schema"),
   );
   const closing = planEndsOf(
-    ending,
+    catalog,
+    actors,
     changes.ends.filter((row) => row.type === "schema"),
   );
   const usable = { grants: reachable, ends: [...inside.reachable, ...closing.reachable] };
   return {
-    statements: [...grants(false), ...inside.statements, ...grants(true)],
+    statements: [
+      ...grants(isEntry),
+      ...grants((one) => !isEntry(one) && one.column === null),
+      ...inside.statements,
+      ...grants((one) => one.column !== null),
+    ],
     closing: closing.statements,
     actsFor: actorsOf(catalog, usable).filter((role) => role !== catalog.admin && may(role)),
     refused: refusedGrants(

@@ -5,8 +5,7 @@ import type { Template } from "../domain/role-template.ts";
 import { snapshotOf, subtractState } from "../domain/state-snapshot.ts";
 import { notFound, ServiceError } from "../errors.ts";
 import { readUserSchemas } from "../postgres/acl-catalog.ts";
-import { planTaking, readAuthority } from "../postgres/authority.ts";
-import { readOutsiders } from "../postgres/foreign-grants.ts";
+import { planTaking } from "../postgres/authority.ts";
 import { readRoles } from "../postgres/role-catalog.ts";
 import type { Session } from "../postgres/session.ts";
 import { changeSchemaOwner } from "../postgres/statements/membership-options.ts";
@@ -18,9 +17,10 @@ import type { RoleFinding } from "./role-finding.ts";
 import { assertMayGiveRights, type RoleGiver } from "./role-permission.ts";
 import { planOfFindings } from "./role-plan.ts";
 import { planAsOwners } from "./schema-create.ts";
+import { readReach } from "./state-actors.ts";
 import { readStateCatalog } from "./state-catalog.ts";
 import { compareDefaults, planDefaultChanges } from "./state-plan-defaults.ts";
-import { actorsOf, compareGrants, planGrantChanges } from "./state-plan-grants.ts";
+import { compareGrants, planGrantChanges } from "./state-plan-grants.ts";
 import { planGroupRoles } from "./state-plan-groups.ts";
 import { planStateMemberships } from "./state-plan-memberships.ts";
 import { planTemplate, planTemplateRenames, type TemplatePlan } from "./state-plan-templates.ts";
@@ -222,18 +222,9 @@ async function planRights(
   const ofTemplates = planOfFindings(distinct(plans.flatMap((one) => one.findings)));
   const grants = compareGrants(scope, catalog, wanted);
   const defaults = compareDefaults(scope, catalog, wanted);
-  const settable = grants.ends.filter((row) => row.grantor !== row.owner).map((row) => row.grantor);
-  const actors = [...actorsOf(catalog, grants), ...defaults.map((one) => one.creator)];
-  const authority = new Map([
-    ...plans.flatMap((one) => [...one.state.authority]),
-    ...(await readAuthority(session, actors)),
-    ...(await readAuthority(session, settable, { toOwn: true })),
-  ]);
-  const outsiders = await readOutsiders(
-    session,
-    grants.ends.flatMap(({ schema, grantor: role }) => (schema === null ? [] : [{ schema, role }])),
-  );
-  const grantPlan = planGrantChanges(catalog, grants, authority, outsiders);
+  const reach = await readReach(session, catalog, grants, plans, defaults);
+  const { authority } = reach;
+  const grantPlan = planGrantChanges(catalog, grants, reach);
   const defaultPlan = planDefaultChanges(catalog, defaults, authority);
   const additive = scope.mode === "additive" ? additiveWarnings(scope) : [];
   assertNoneRefused([...grantPlan.refused, ...defaultPlan.refused]);

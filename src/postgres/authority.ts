@@ -182,6 +182,16 @@ export async function readUngrantable(session: Session, roles: readonly string[]
   return new Set(rows.map((row) => row.name));
 }
 
+/** What is known from several reads: a role that some use needs to be taken for is taken. */
+export function uniteAuthority(
+  ...known: readonly Iterable<readonly [string, Authority]>[]
+): Map<string, Authority> {
+  const united = new Map<string, Authority>();
+  for (const [role, authority] of known.flatMap((one) => [...one]))
+    if (united.get(role) !== "takeable") united.set(role, authority);
+  return united;
+}
+
 /** Statements that take roles' rights, and those that give them back. */
 export interface Taken {
   readonly take: readonly Statement[];

@@ -57,14 +57,17 @@ export async function readOutsiders(
   session: Session,
   pairs: readonly { readonly schema: string; readonly role: string }[],
 ): Promise<Set<string>> {
-  if (pairs.length === 0) return new Set();
+  const distinct = [
+    ...new Map(pairs.map((pair) => [JSON.stringify([pair.schema, pair.role]), pair])).values(),
+  ];
+  if (distinct.length === 0) return new Set();
   const { rows } = await session.query<{ schema: string; role: string }>(
-    `SELECT DISTINCT w.schema, w.role
+    `SELECT w.schema, w.role
        FROM unnest($1::text[], $2::text[]) AS w (schema, role)
        JOIN pg_namespace n ON n.nspname::text = w.schema
        JOIN pg_roles r ON r.rolname::text = w.role
       WHERE NOT has_schema_privilege(r.oid, n.oid, 'USAGE')`,
-    [pairs.map(({ schema }) => schema), pairs.map(({ role }) => role)],
+    [distinct.map(({ schema }) => schema), distinct.map(({ role }) => role)],
   );
   return new Set(rows.map(({ schema, role }) => JSON.stringify([schema, role])));
 }

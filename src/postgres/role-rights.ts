@@ -33,6 +33,9 @@ export interface RoleRight {
   readonly grantable: boolean;
   /** Whether the grantor may use the schema: else it can revoke nothing there by name. */
   readonly grantorReaches: boolean;
+  readonly ownerReaches: boolean;
+  /** Whether others than the owner may grant on all of it or on a column of it. */
+  readonly shared: boolean;
 }
 
 /** From this server_version_num on, settings have ACLs. */
@@ -127,7 +130,8 @@ export async function readRoleRights(session: Session, pairs: readonly RoleInSch
      acls AS MATERIALIZED (${aclsOf(session.versionNum)}),
      entries AS MATERIALIZED (
        SELECT a.classid, a.objid, a.objsubid, a.nsp, a.name, a.arguments, a.col, a.future, a.owner,
-              e.grantee, e.grantor, e.privilege_type, e.is_grantable, i.role IS NOT NULL AS inside
+              e.grantee, e.grantor, e.privilege_type, e.is_grantable, i.role IS NOT NULL AS inside,
+              EXISTS (SELECT FROM aclexplode(a.acl) s WHERE s.is_grantable AND s.grantee <> a.owner) AS shared
          FROM acls a CROSS JOIN aclexplode(a.acl) e
          LEFT JOIN roles g ON g.oid = e.grantee
          LEFT JOIN roles b ON b.oid = e.grantor
@@ -141,7 +145,14 @@ export async function readRoleRights(session: Session, pairs: readonly RoleInSch
             e.classid = 'pg_database'::regclass AND e.name = current_database() AS "isDatabase", e.inside,
             CASE e.grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(e.grantee)::text END AS grantee,
             pg_get_userbyid(e.grantor)::text AS grantor, e.privilege_type AS privilege, e.is_grantable AS grantable,
-            n.oid IS NULL OR e.grantor = e.owner OR has_schema_privilege(e.grantor, n.oid, 'USAGE') AS "grantorReaches"
+            n.oid IS NULL OR e.grantor = e.owner OR has_schema_privilege(e.grantor, n.oid, 'USAGE') AS "grantorReaches",
+            n.oid IS NULL OR e.name IS NULL OR has_schema_privilege(e.owner, n.oid, 'USAGE') AS "ownerReaches",
+            e.shared OR EXISTS (
+              SELECT FROM pg_class c
+               CROSS JOIN LATERAL (SELECT c.relacl AS acl UNION ALL
+                                   SELECT t.attacl FROM pg_attribute t WHERE t.attrelid = c.oid AND t.attacl IS NOT NULL) l
+               CROSS JOIN aclexplode(l.acl) s
+               WHERE e.classid = 'pg_class'::regclass AND c.oid = e.objid AND s.is_grantable AND s.grantee <> c.relowner) AS shared
        FROM entries e
       CROSS JOIN LATERAL pg_identify_object(e.classid, e.objid, 0) o
        LEFT JOIN pg_namespace n ON n.oid = e.nsp

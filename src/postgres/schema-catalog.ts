@@ -98,8 +98,8 @@ export const schemaObjects = `
      AND NOT EXISTS (SELECT FROM pg_depend e
                       WHERE e.classid = 'pg_type'::regclass AND e.objid = t.oid AND e.deptype = 'e')`;
 
-/** Large objects belong to the database, and there may be very many of them. */
-const largeObjects = `
+/** Large objects belong to the database, and there may be very many of them: they come after `schemaObjects`. */
+export const largeObjects = `
   UNION ALL
   SELECT 'large_object', 'large_object', NULL, l.oid, l.oid::text, NULL, l.lomowner,
          coalesce(l.lomacl, acldefault('L', l.lomowner))

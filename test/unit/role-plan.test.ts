@@ -5,6 +5,7 @@ import { expandTemplate, formatRoleMark, type ManagedRole } from "../../src/doma
 import { planRoles, type RolePlan } from "../../src/operations/role-plan.ts";
 import type { RoleState } from "../../src/operations/role-state.ts";
 import type { ForeignGrant } from "../../src/postgres/foreign-grants.ts";
+import { sharedObjects } from "../../src/postgres/grant-options.ts";
 import type { RoleRow } from "../../src/postgres/role-catalog.ts";
 import type { PrivilegeGap } from "../../src/postgres/schema-catalog.ts";
 
@@ -37,6 +38,7 @@ const empty: RoleState = {
   gaps: [],
   absentColumns: [],
   foreignGrants: [],
+  shared: sharedObjects([]),
   settable: new Set(),
   outsiders: new Set(),
   objectOwners: new Map(),

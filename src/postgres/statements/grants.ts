@@ -133,11 +133,20 @@ export function changeDefaultGrant(change: DefaultGrantChange): Statement {
   });
 }
 
-/** Runs statements as another role, whose grants an owner's REVOKE would leave. Takes SET on that role. */
-export function asRole(database: string, role: string, statements: readonly Statement[]): Statement[] {
+/**
+ * Runs statements as another role: as a grantor, whose grants an owner's REVOKE would leave, or as an owner where
+ * PostgreSQL could take the admin to act for somebody else. Takes SET on that role. `managed`: whom it serves.
+ */
+export function asRole(
+  database: string,
+  role: string,
+  statements: readonly Statement[],
+  managed?: string,
+): Statement[] {
+  const about = { database, ...(managed === undefined ? {} : { role: managed }) };
   return [
-    sharedStatement({ description: `Act as ${role}`, database, text: `SET ROLE ${ident(role)}` }),
+    sharedStatement({ ...about, description: `Act as ${role}`, text: `SET ROLE ${ident(role)}` }),
     ...statements,
-    sharedStatement({ description: "Act as the admin again", database, text: "RESET ROLE" }),
+    sharedStatement({ ...about, description: "Act as the admin again", text: "RESET ROLE" }),
   ];
 }

@@ -150,20 +150,9 @@ export function grantOnExtensionRelation(
   });
 }
 
-/** REVOKE as another role, whose grants an owner's REVOKE would leave. Takes SET on that role. */
-export function revokeAsGrantor(change: PrivilegeChange, grantor: string): Statement[] {
-  const { database, grantee } = change;
-  const text = `SET ROLE ${ident(grantor)}`;
-  return [
-    sharedStatement({ description: `Act as ${grantor}`, database, text, role: grantee }),
-    ...changePrivileges(change),
-    sharedStatement({ description: "Act as the admin again", database, text: "RESET ROLE", role: grantee }),
-  ];
-}
-
 /**
  * What lets a role name objects of a schema for the time of a statement or two, by the schema's owner: whoever acts as a
- * grantor that has lost USAGE could not even name what it granted on.
+ * grantor or an owner that has lost USAGE could not even name the objects.
  */
 export function lendUsage(
   { database, schema, role }: { readonly database: string; readonly schema: string; readonly role: string },
