@@ -17,12 +17,14 @@ export interface ChainEnd<Grant> {
 
 /**
  * PostgreSQL refuses to end a grant (or its option) while others rest on it (2BP01). `isEnded` says which are to go, or to lose
- * their option; `isRoot` which grantors need no grant of their own: owners and superusers.
+ * their option; `isRoot` which grantors need no grant of their own: owners and superusers; `isGivenAnew` which of those that were
+ * to stay are given anew with their option, so that what rests on them may stay as it is.
  */
 export function endChain<Grant extends ChainedGrant>(
   grants: readonly Grant[],
   isEnded: (grant: Grant) => boolean,
   isRoot: (grant: Grant) => boolean,
+  isGivenAnew: (grant: Grant) => boolean = () => false,
 ): ChainEnd<Grant> {
   const supporters = new Map<string, Grant[]>();
   const dependents = new Map<string, Grant[]>();
@@ -37,7 +39,8 @@ export function endChain<Grant extends ChainedGrant>(
     for (const grant of grants) {
       if (ended.has(grant) || isRoot(grant)) continue;
       const below = supporters.get(JSON.stringify([grant.subject, grant.grantor])) ?? [];
-      if (below.length === 0 || below.some((one) => !ended.has(one))) continue;
+      const supports = (one: Grant): boolean => !ended.has(one) || (regranted.has(one) && isGivenAnew(one));
+      if (below.length === 0 || below.some(supports)) continue;
       ended.add(grant);
       regranted.add(grant);
       grows = true;

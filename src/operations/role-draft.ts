@@ -25,11 +25,11 @@ export function unreachable(
 }
 
 /** Owners and creators that do not exist yet are managed roles that the plan creates: the admin administers them. */
-export function mayActFor(draft: Draft, role: string): boolean {
+export function mayActFor(draft: Pick<Draft, "state">, role: string): boolean {
   return draft.state.authority.get(role) !== "refused";
 }
 
-export function canTake(draft: Draft, role: string): boolean {
+export function canTake(draft: Pick<Draft, "state">, role: string): boolean {
   return draft.state.authority.get(role) === "takeable";
 }
 

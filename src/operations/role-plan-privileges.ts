@@ -137,16 +137,22 @@ function warnForeign(draft: Draft, gap: PrivilegeGap): void {
   draft.findings.push({ ...unreachable(drift, gap.role, objects, because), degrades: true });
 }
 
-/** Ends what others than the owners granted, but for what only they can give here. */
+/** What others than the owners granted a role and is to end: all but what only they can give here. */
+export function endedForeignGrants(state: Draft["state"], role: ManagedRole): ForeignGrant[] {
+  return state.foreignGrants.flatMap((grant) => {
+    if (grant.role !== role.name) return [];
+    const defined = definedPrivileges(role, grant);
+    const owned = mayActFor({ state }, grant.owner);
+    const privileges = grant.privileges.filter((privilege) => owned || !defined.includes(privilege));
+    return privileges.length === 0 ? [] : [{ ...grant, privileges }];
+  });
+}
+
 export function planForeignGrants(draft: Draft, role: ManagedRole): void {
   const { state, findings } = draft;
   const { database, schema } = state;
-  for (const grant of state.foreignGrants.filter((one) => one.role === role.name)) {
-    const { objectType, grantor } = grant;
-    const defined = definedPrivileges(role, grant);
-    const owned = mayActFor(draft, grant.owner);
-    const privileges = grant.privileges.filter((privilege) => owned || !defined.includes(privilege));
-    if (privileges.length === 0) continue;
+  for (const grant of endedForeignGrants(state, role)) {
+    const { objectType, grantor, privileges } = grant;
     const object = describeObjects(schema, objectType, [grant.object]);
     const detail = `${role.name} holds ${privileges.join(", ")} that ${grantor} granted, who does not own it`;
     if (!state.settable.has(grantor) && !canTake(draft, grantor)) {

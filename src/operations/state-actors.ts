@@ -7,7 +7,7 @@ import { asRole } from "../postgres/statements/grants.ts";
 import { lendUsage } from "../postgres/statements/privileges.ts";
 import type { StateCatalog } from "./state-catalog.ts";
 import type { GrantChanges } from "./state-plan-grants.ts";
-import type { TemplatePlan } from "./state-plan-templates.ts";
+import type { TemplateState } from "./state-plan-templates.ts";
 import { objectKey } from "./state-wanted.ts";
 
 /** Whose rights the admin has or can take, and as whom it can act by SET ROLE. */
@@ -71,12 +71,12 @@ function findActors(
   ];
 }
 
-/** Needs an open transaction. `plans` are those of templates, which run before. */
+/** Needs an open transaction. What `templates` lack is given before. */
 export async function readReach(
   session: Session,
   catalog: StateCatalog,
   grants: GrantChanges,
-  plans: readonly TemplatePlan[],
+  templates: readonly TemplateState[],
   defaults: readonly { readonly creator: string }[],
 ): Promise<Reach> {
   const actors = findActors(catalog, grants);
@@ -86,7 +86,7 @@ export async function readReach(
   // Who cannot act as an owner by SET ROLE may still have its rights.
   const counting = [...asActors].filter(([role, one]) => foreign.has(role) || one === "takeable");
   const authority = uniteAuthority(
-    ...plans.map((one) => one.state.authority),
+    ...templates.map((one) => one.state.authority),
     await readAuthority(session, [...actorsOf(catalog, grants), ...defaults.map((one) => one.creator)]),
     counting,
   );
@@ -94,7 +94,7 @@ export async function readReach(
     ...grants.grants
       .filter(({ object, privilege }) => object.type === "schema" && privilege === "USAGE")
       .map(({ object, grantee }) => JSON.stringify([object.schema, grantee])),
-    ...plans.flatMap(({ state }) =>
+    ...templates.flatMap(({ state }) =>
       state.gaps
         .filter(({ action, objectType }) => action === "grant" && objectType === "schema")
         .filter(({ privileges }) => privileges.includes("USAGE"))

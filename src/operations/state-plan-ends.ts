@@ -15,7 +15,7 @@ export function planEndsOf(
   catalog: StateCatalog,
   actors: Actors,
   ends: readonly EndedRow[],
-): { statements: Statement[]; reachable: EndedRow[]; warnings: string[] } {
+): { statements: Statement[]; reachable: EndedRow[]; stuck: EndedRow[]; warnings: string[] } {
   const actorOf = (row: EndedRow): string | null => foreignGrantor(row) ?? actors.ownerOf(row);
   const needs = (row: EndedRow): string[] => {
     const actor = actorOf(row);
@@ -24,9 +24,21 @@ export function planEndsOf(
   // What rests on a grant and cannot be ended keeps that one too.
   const stuck: EndedRow[] = [];
   const reachable: EndedRow[] = [];
+  const warnings: string[] = [];
   for (const row of ends) {
-    const rests = stuck.some((one) => one.subject === row.subject && one.grantor === row.grantee);
-    (rests || !needs(row).every(actors.may) ? stuck : reachable).push(row);
+    const resting = stuck.find((one) => one.subject === row.subject && one.grantor === row.grantee);
+    const because =
+      resting === undefined
+        ? refusalOf(
+            catalog,
+            row,
+            needs(row).find((role) => !actors.may(role)),
+          )
+        : `it granted it on to ${nameOf(resting)}, who keeps it`;
+    (because === undefined ? reachable : stuck).push(row);
+    if (because === undefined) continue;
+    const what = row.loses === "option" ? `the right to grant ${row.privilege}` : row.privilege;
+    warnings.push(`${nameOf(row)} keeps ${what} on ${describeObject(row)}: ${because}.`);
   }
   const statements: Statement[] = [];
   for (let at = 0; at < reachable.length; ) {
@@ -46,16 +58,17 @@ export function planEndsOf(
     }
     at = end;
   }
-  const who = (row: EndedRow): string => (row.grantee === publicGrantee ? "PUBLIC" : row.grantee);
-  return {
-    statements,
-    reachable,
-    warnings: stuck.map(
-      (row) =>
-        `${who(row)} keeps ${row.privilege} on ${describeObject(row)}: ${row.grantor} granted it, and ` +
-        `${catalog.admin} may not act for ${row.grantor} on this instance, or for somebody who granted it on.`,
-    ),
-  };
+  return { statements, reachable, stuck, warnings };
+}
+
+function nameOf({ grantee }: EndedRow): string {
+  return grantee === publicGrantee ? "PUBLIC" : grantee;
+}
+
+/** Undefined when there is nobody for whom the admin may not act. */
+function refusalOf({ admin }: StateCatalog, { grantor }: EndedRow, refused?: string): string | undefined {
+  if (refused === undefined) return undefined;
+  return `${grantor} granted it, and ${admin} may not act for ${refused} on this instance`;
 }
 
 function foreignGrantor({ grantor, owner }: EndedRow): string | null {

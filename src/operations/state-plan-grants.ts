@@ -5,6 +5,7 @@ import { actorsOf, createActors, type Reach } from "./state-actors.ts";
 import { type StateCatalog, superusersOf } from "./state-catalog.ts";
 import { groupParts } from "./state-grant-groups.ts";
 import { planEndsOf } from "./state-plan-ends.ts";
+import { foreignKey } from "./state-plan-templates.ts";
 import { isDropped, isExempt, type StateScope } from "./state-scope.ts";
 import {
   declaredKey,
@@ -19,25 +20,45 @@ import {
 /** Changes of privileges before it is known whether the admin may make them. */
 export interface GrantChanges {
   readonly grants: readonly WantedPrivilege[];
+  /** Those of the grants on which something rests that stays: they come before what ends. */
+  readonly anew: ReadonlySet<WantedPrivilege>;
+  /** Keys of privileges on tables that end, and take those on columns along. */
+  readonly swept: ReadonlySet<string>;
   /** Rows that end, or lose their grant option, each after what rests on it. */
   readonly ends: readonly EndedRow[];
 }
 
 export interface EndedRow extends AclRow, ChainedGrant {
   readonly loses: "nothing" | "privilege" | "option";
+  /** Of a template's role, from somebody who does not own the object. */
+  readonly ofTemplate: boolean;
 }
 
-/** Compares what is granted with what is declared; pure. */
-export function compareGrants(scope: StateScope, catalog: StateCatalog, wanted: Wanted): GrantChanges {
+/**
+ * Compares what is granted with what is declared; pure. `foreignEnds`: keys of what others than the owners granted the
+ * templates' roles and is to end.
+ */
+export function compareGrants(
+  scope: StateScope,
+  catalog: StateCatalog,
+  wanted: Wanted,
+  foreignEnds: ReadonlySet<string>,
+): GrantChanges {
   const superusers = superusersOf(catalog);
   const rows = catalog.acl.map((row): EndedRow => {
     const subject = JSON.stringify([objectKey(row), row.column, row.privilege]);
-    return { ...row, subject, loses: losesOf(scope, wanted, superusers, row) };
+    const ofTemplate = foreignEnds.has(
+      foreignKey(privilegeKey(row, row.column, row.grantee, row.privilege), row.grantor),
+    );
+    return { ...row, subject, ofTemplate, loses: losesOf(scope, wanted, superusers, row, ofTemplate) };
   });
+  // A template's planning has owners give what is its roles', without the option.
+  const isTheirs = (row: EndedRow): boolean => isTemplateGrant(scope, row) && row.grantor !== row.owner;
   const { ordered, regranted } = endChain(
     rows,
     (row) => row.loses !== "nothing",
     (row) => row.grantor === row.owner || superusers.has(row.grantor),
+    (row) => !isTheirs(row),
   );
   const ended = new Set(ordered);
   const kept = rows.filter((row) => !ended.has(row) || (row.loses === "option" && !regranted.includes(row)));
@@ -63,16 +84,15 @@ export function compareGrants(scope: StateScope, catalog: StateCatalog, wanted: 
     const grantable = held.get(privilegeKey(row, row.column, row.grantee, row.privilege));
     return grantable !== undefined && (grantable || !row.grantable);
   };
-  // A template's planning ends what others gave its roles, and has owners give what is theirs.
-  const isTheirs = (row: EndedRow): boolean => isTemplateGrant(scope, row) && row.grantor !== row.owner;
   const anew = regranted
     .filter((row) => !isHeld(row) && !isTheirs(row))
     .map((row): WantedPrivilege => ({ ...row, object: row }));
-  const grants = [...missing, ...anew].map((one) => [
+  const grants = [...missing, ...anew].map((one): [string, WantedPrivilege] => [
     privilegeKey(one.object, one.column, one.grantee, one.privilege),
     one,
   ]);
-  return { grants: [...new Map(grants as [string, WantedPrivilege][]).values()], ends: insideFirst(ordered) };
+  const distinct = [...new Map(grants).values()];
+  return { grants: distinct, anew: new Set(anew), swept, ends: insideFirst(ordered) };
 }
 
 /** Who is to end its own grant on an object needs USAGE on the schema for it: that goes after what is in the schema. */
@@ -94,8 +114,10 @@ function losesOf(
   wanted: Wanted,
   superusers: ReadonlySet<string>,
   row: AclRow,
+  ofTemplate: boolean,
 ): EndedRow["loses"] {
   if (scope.mode === "additive" || isExempt(scope, row.grantee, superusers)) return "nothing";
+  if (ofTemplate) return "privilege";
   const key = privilegeKey(row, row.column, row.grantee, row.privilege);
   if (row.column === null && wanted.notPublic.has(key)) return "privilege";
   const found = wanted.privileges.get(key);
@@ -111,15 +133,21 @@ function losesOf(
 
 export interface GrantPlan {
   readonly statements: readonly Statement[];
+  /** To be run after all that is revoked, since REVOKE on a table takes its columns along. */
+  readonly columns: readonly Statement[];
   /** To be run after all else: what takes the way into a schema. */
   readonly closing: readonly Statement[];
   readonly actsFor: readonly string[];
+  /** What the statements change. */
+  readonly usable: GrantChanges;
   /** Declared, and the admin may not do it: with the SQL that the owner would run. */
   readonly refused: readonly { readonly because: string; readonly sql: readonly string[] }[];
   readonly warnings: readonly string[];
+  /** Keys of privileges that cannot be revoked: somebody holds something by them that stays. */
+  readonly stuck: ReadonlySet<string>;
 }
 
-/** The statements: privileges on whole objects, those on schemas first, then what ends, then privileges on columns. */
+/** The statements: privileges on whole objects, those on schemas first, then what ends; privileges on columns. */
 export function planGrantChanges(catalog: StateCatalog, changes: GrantChanges, reach: Reach): GrantPlan {
   const actors = createActors(catalog, changes, reach);
   const { may } = actors;
@@ -132,6 +160,10 @@ export function planGrantChanges(catalog: StateCatalog, changes: GrantChanges, r
         return owner === null ? statements : actors.actAs(owner, objects, statements);
       },
     );
+  const isLate = (one: WantedPrivilege): boolean => {
+    const sweeping = privilegeKey(one.object, null, one.grantee, one.privilege);
+    return one.column !== null && (!changes.anew.has(one) || changes.swept.has(sweeping));
+  };
   const isEntry = (one: WantedPrivilege): boolean => one.object.type === "schema";
   const inside = planEndsOf(
     catalog,
@@ -143,22 +175,31 @@ export function planGrantChanges(catalog: StateCatalog, changes: GrantChanges, r
     actors,
     changes.ends.filter((row) => row.type === "schema"),
   );
-  const usable = { grants: reachable, ends: [...inside.reachable, ...closing.reachable] };
+  const usable = { ...changes, grants: reachable, ends: [...inside.reachable, ...closing.reachable] };
   return {
     statements: [
       ...grants(isEntry),
       ...grants((one) => !isEntry(one) && one.column === null),
+      ...grants((one) => one.column !== null && changes.anew.has(one)),
       ...inside.statements,
-      ...grants((one) => one.column !== null),
     ],
+    columns: grants(isLate),
     closing: closing.statements,
+    usable,
     actsFor: actorsOf(catalog, usable).filter((role) => role !== catalog.admin && may(role)),
     refused: refusedGrants(
       catalog,
       changes.grants.filter((one) => !may(one.object.owner)),
     ),
     warnings: [...inside.warnings, ...closing.warnings],
+    stuck: new Set([...inside.stuck, ...closing.stuck].flatMap(stuckKeys)),
   };
+}
+
+/** REVOKE on a table is one on its columns too. */
+function stuckKeys(row: EndedRow): string[] {
+  const columns = row.column === null ? [null] : [null, row.column];
+  return columns.map((column) => privilegeKey(row, column, row.grantee, row.privilege));
 }
 
 function refusedGrants(catalog: StateCatalog, grants: readonly WantedPrivilege[]): GrantPlan["refused"] {

@@ -8,15 +8,17 @@ import type { RoleFinding } from "./role-finding.ts";
 import { assertOwnRole } from "./role-names.ts";
 import { assertMayGive } from "./role-permission.ts";
 import { planRoles } from "./role-plan.ts";
+import { endedForeignGrants } from "./role-plan-privileges.ts";
 import { readRenames } from "./role-renames.ts";
 import { futureCreators, type RoleState, readRoleState } from "./role-state.ts";
 import type { ExpandedTemplate, StateScope } from "./state-scope.ts";
 import { defaultKey, privilegeKey, type Wanted } from "./state-wanted.ts";
 
-/** Findings of a template's roles in one schema, and the state that they were found in. */
-export interface TemplatePlan {
+/** What is known of a template's roles in one schema. */
+export interface TemplateState extends ExpandedTemplate {
   readonly state: RoleState;
-  readonly findings: readonly RoleFinding[];
+  /** Keys of what others than the owners granted its roles and is to end: others may hold something by it. */
+  readonly foreignEnds: readonly string[];
 }
 
 /** Roles of a template that bear another name, with what names them back; `conflict` in mode additive. */
@@ -36,16 +38,16 @@ export async function planTemplateRenames(
 }
 
 /**
- * What brings a template's roles to their definition. Mode additive leaves out what takes something away. What the state
- * declares beyond the template is no difference; `wanted` is undefined while only roles and memberships count.
+ * Reads it; what the state declares beyond the template is no difference. `wanted` is undefined while only roles and
+ * memberships count.
  */
-export async function planTemplate(
+export async function readTemplateState(
   session: Session,
   scope: StateScope,
   { schema, roles }: ExpandedTemplate,
   registered: ReadonlySet<string>,
   wanted: Wanted | undefined,
-): Promise<TemplatePlan> {
+): Promise<TemplateState> {
   const coming = wanted === undefined ? [] : comingCreators(scope, wanted, schema);
   const read = await readRoleState(session, schema, roles, registered, coming);
   for (const role of roles) {
@@ -55,10 +57,36 @@ export async function planTemplate(
     if (scope.giver !== undefined) await assertMayGive(scope.giver, session.target, row);
   }
   const state = withoutDeclared(read, roles, scope.state, wanted);
-  const { findings } = planRoles(state, roles, () => true);
-  const kept =
-    scope.mode === "additive" ? findings.filter((one) => one.statements.every(isNotDestructive)) : findings;
-  return { state, findings: kept };
+  const foreignEnds = roles.flatMap((role) =>
+    endedForeignGrants(state, role).flatMap((grant) =>
+      grant.privileges.map((privilege) =>
+        foreignKey(keyOf(state, grant, grant.object, privilege), grant.grantor),
+      ),
+    ),
+  );
+  return { schema, roles, state, foreignEnds };
+}
+
+/**
+ * What brings a template's roles to their definition. Mode additive leaves out what takes something away. `stuck`: keys
+ * of what roles keep because others hold something by it that cannot be ended.
+ */
+export function planTemplate(
+  scope: StateScope,
+  { roles, state }: TemplateState,
+  stuck: ReadonlySet<string> = new Set(),
+): readonly RoleFinding[] {
+  const gaps = state.gaps.flatMap((gap) => splitGap(state, gap, (key) => stuck.has(key)));
+  // What others than the owners granted ends with what rests on it, whoever holds that.
+  const { findings } = planRoles({ ...state, gaps, foreignGrants: [] }, roles, () => true);
+  return scope.mode === "additive"
+    ? findings.filter((one) => one.statements.every(isNotDestructive))
+    : findings;
+}
+
+/** One privilege by one grantor. */
+export function foreignKey(privilege: string, grantor: string): string {
+  return JSON.stringify([privilege, grantor]);
 }
 
 /** Who will be able to create in a schema once the state is there: by any of its templates, and by its grants. */
@@ -90,17 +118,21 @@ function withoutDeclared(
   return {
     ...state,
     memberships,
-    gaps: state.gaps.flatMap((gap) => splitGap(state, gap, wanted)),
+    gaps: state.gaps.flatMap((gap) => splitGap(state, gap, (key) => wanted.privileges.has(key))),
     defaults: otherDefaults(state, wanted),
   };
 }
 
-/** Privileges to be revoked that are declared stay: an object at a time, since they may be declared on some. */
-function splitGap(state: RoleState, gap: RoleState["gaps"][number], wanted: Wanted): RoleState["gaps"] {
+/** Privileges to be revoked that are to stay do: an object at a time, since they may be on some. */
+function splitGap(
+  state: RoleState,
+  gap: RoleState["gaps"][number],
+  stays: (key: string) => boolean,
+): RoleState["gaps"] {
   if (gap.action === "grant") return [gap];
-  const undeclared = (object: GrantObject): string[] =>
-    gap.privileges.filter((one) => !wanted.privileges.has(keyOf(state, gap, object, one)));
-  const bySet = Map.groupBy(gap.objects, (object) => JSON.stringify(undeclared(object)));
+  const leaving = (object: GrantObject): string[] =>
+    gap.privileges.filter((one) => !stays(keyOf(state, gap, object, one)));
+  const bySet = Map.groupBy(gap.objects, (object) => JSON.stringify(leaving(object)));
   return [...bySet].flatMap(([key, objects]) => {
     const privileges: string[] = JSON.parse(key);
     return privileges.length === 0 ? [] : [{ ...gap, privileges, objects }];
@@ -109,7 +141,7 @@ function splitGap(state: RoleState, gap: RoleState["gaps"][number], wanted: Want
 
 function keyOf(
   state: RoleState,
-  { objectType, role }: RoleState["gaps"][number],
+  { objectType, role }: Pick<RoleState["gaps"][number], "objectType" | "role">,
   object: GrantObject,
   privilege: string,
 ): string {

@@ -3,7 +3,7 @@ import { expandTemplate } from "../domain/managed-role.ts";
 import type { Statement } from "../domain/plan.ts";
 import type { Template } from "../domain/role-template.ts";
 import { snapshotOf, subtractState } from "../domain/state-snapshot.ts";
-import { notFound, ServiceError } from "../errors.ts";
+import { notFound } from "../errors.ts";
 import { readUserSchemas } from "../postgres/acl-catalog.ts";
 import { planTaking } from "../postgres/authority.ts";
 import { readRoles } from "../postgres/role-catalog.ts";
@@ -20,10 +20,16 @@ import { planAsOwners } from "./schema-create.ts";
 import { readReach } from "./state-actors.ts";
 import { readStateCatalog } from "./state-catalog.ts";
 import { compareDefaults, planDefaultChanges } from "./state-plan-defaults.ts";
-import { compareGrants, planGrantChanges } from "./state-plan-grants.ts";
+import { compareGrants, type GrantPlan, planGrantChanges } from "./state-plan-grants.ts";
 import { planGroupRoles } from "./state-plan-groups.ts";
 import { planStateMemberships } from "./state-plan-memberships.ts";
-import { planTemplate, planTemplateRenames, type TemplatePlan } from "./state-plan-templates.ts";
+import {
+  planTemplate,
+  planTemplateRenames,
+  readTemplateState,
+  type TemplateState,
+} from "./state-plan-templates.ts";
+import { assertMayChange, assertNoneRefused } from "./state-refusals.ts";
 import { type ExpandedTemplate, type StateMode, type StateScope, scopeOf } from "./state-scope.ts";
 import { resolveWanted } from "./state-wanted.ts";
 
@@ -92,8 +98,8 @@ export async function decideState(session: Session, wish: StateWish): Promise<De
   for (const template of templates) {
     const renames = await planTemplateRenames(session, scope, template.roles);
     await stage.run("roles", planOfFindings(renames).preparation);
-    const prepared = await planTemplate(session, scope, template, wish.registered, undefined);
-    await stage.run("roles", planOfFindings(prepared.findings).preparation);
+    const read = await readTemplateState(session, scope, template, wish.registered, undefined);
+    await stage.run("roles", planOfFindings(planTemplate(scope, read)).preparation);
   }
   for (const plan of await planSchemas(session, scope, warnings)) await stage.run("schemas", await plan());
   const memberships = await planStateMemberships(session, scope);
@@ -215,36 +221,29 @@ async function planRights(
 ): Promise<Rights> {
   const catalog = await readStateCatalog(session, scope.state, scope.mode === "authoritative");
   const wanted = resolveWanted(scope, catalog);
-  const plans: TemplatePlan[] = [];
-  for (const template of templates) {
-    plans.push(await planTemplate(session, scope, template, registered, wanted));
-  }
-  const ofTemplates = planOfFindings(distinct(plans.flatMap((one) => one.findings)));
-  const grants = compareGrants(scope, catalog, wanted);
+  const states: TemplateState[] = [];
+  for (const template of templates)
+    states.push(await readTemplateState(session, scope, template, registered, wanted));
+  const foreignEnds = new Set(states.flatMap((one) => one.foreignEnds));
+  const grants = compareGrants(scope, catalog, wanted, foreignEnds);
   const defaults = compareDefaults(scope, catalog, wanted);
-  const reach = await readReach(session, catalog, grants, plans, defaults);
+  const reach = await readReach(session, catalog, grants, states, defaults);
   const { authority } = reach;
   const grantPlan = planGrantChanges(catalog, grants, reach);
+  const ofTemplates = planOfFindings(
+    distinct(states.flatMap((one) => planTemplate(scope, one, grantPlan.stuck))),
+  );
   const defaultPlan = planDefaultChanges(catalog, defaults, authority);
   const additive = scope.mode === "additive" ? additiveWarnings(scope) : [];
   assertNoneRefused([...grantPlan.refused, ...defaultPlan.refused]);
-  const [direct] = [...grantPlan.statements, ...defaultPlan.statements, ...grantPlan.closing];
-  if (direct !== undefined && scope.giver !== undefined)
-    assertMayGiveRights(scope.giver, `changes rights beside them: ${direct.description}`);
+  assertMayChange(scope, grantPlan.usable, defaultPlan.statements);
   const actsFor = [...ofTemplates.actsFor, ...grantPlan.actsFor, ...defaultPlan.actsFor];
   const taken = await planTaking(
     session,
     actsFor.filter((role) => role !== session.user),
     authority,
   );
-  const { closing } = ofTemplates;
-  const body = [
-    ...ofTemplates.statements.filter((one) => !closing.includes(one)),
-    ...grantPlan.statements,
-    ...defaultPlan.statements,
-    ...closing,
-    ...grantPlan.closing,
-  ];
+  const body = orderStatements(ofTemplates.findings, grantPlan, defaultPlan.statements);
   return {
     statements: body.length === 0 ? [] : [...taken.take, ...body, ...taken.giveBack],
     warnings: [...ofTemplates.warnings, ...grantPlan.warnings, ...defaultPlan.warnings, ...additive],
@@ -257,6 +256,26 @@ async function planRights(
   };
 }
 
+/** What a template's role passed on ends, or gets another grantor, before the role loses what that rests on. */
+function orderStatements(
+  ofTemplates: readonly RoleFinding[],
+  grants: GrantPlan,
+  defaults: readonly Statement[],
+): Statement[] {
+  const takes = (one: RoleFinding): boolean => one.statements.some((each) => each.destructive === true);
+  const giving = planOfFindings(ofTemplates.filter((one) => !takes(one)));
+  const taking = planOfFindings(ofTemplates.filter(takes));
+  return [
+    ...giving.statements,
+    ...grants.statements,
+    ...taking.statements.filter((one) => !taking.closing.includes(one)),
+    ...grants.columns,
+    ...defaults,
+    ...grants.closing,
+    ...taking.closing,
+  ];
+}
+
 /** Database-wide roles are looked at with each schema. */
 function distinct(findings: readonly RoleFinding[]): RoleFinding[] {
   const key = ({ kind, role, object, detail }: RoleFinding): string =>
@@ -267,18 +286,4 @@ function distinct(findings: readonly RoleFinding[]): RoleFinding[] {
 function additiveWarnings({ state }: StateScope): string[] {
   if (state.public_revocations.length === 0) return [];
   return ["Nothing is revoked from PUBLIC: mode additive takes nothing away."];
-}
-
-/** What is declared and cannot be done is known before anything is touched. */
-function assertNoneRefused(
-  refused: readonly { readonly because: string; readonly sql: readonly string[] }[],
-): void {
-  const [first] = refused;
-  if (first === undefined) return;
-  throw new ServiceError("conflict", `The state cannot be reached: ${first.because}.`, {
-    details: {
-      because: refused.map((one) => one.because).slice(0, 20),
-      administrator_sql: refused.flatMap((one) => one.sql).slice(0, 100),
-    },
-  });
 }

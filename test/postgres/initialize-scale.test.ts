@@ -5,14 +5,14 @@ import { initializeRoles } from "../../src/operations/roles.ts";
 import { countQueries } from "../support/count-queries.ts";
 import { type RoleFleet, startRoleFleet } from "../support/role-fleet.ts";
 
-const owners = ["o1", "o2", "o3", "o4", "o5"];
+const all = ["o1", "o2", "o3", "o4", "o5"];
 
 /** A schema in which each of five owners has tables with a sequence, views, functions and types. */
-const objects = (tables: number): string => `
+const objects = (tables: number, owners = all): string => `
   CREATE SCHEMA app AUTHORIZATION postgres; GRANT USAGE, CREATE ON SCHEMA app TO ${owners.join(", ")};
   DO $$ BEGIN
     FOR i IN 1..${tables} LOOP
-      EXECUTE format('SET LOCAL ROLE %I', (ARRAY['${owners.join("','")}'])[i % 5 + 1]);
+      EXECUTE format('SET LOCAL ROLE %I', (ARRAY['${owners.join("','")}'])[i % ${owners.length} + 1]);
       EXECUTE format('CREATE TABLE app.%I (id serial)', 't ' || i);
       IF i % 2 = 0 THEN EXECUTE format('CREATE VIEW app.%I AS SELECT 1 AS x', 'v ' || i); END IF;
       IF i <= 25 OR i % 5 = 0 THEN
@@ -42,7 +42,7 @@ for (const major of [14, 18] as const) {
       // As right after a restore: without statistics the planner takes every list for a short one.
       await server.querySuperuser("postgres", "ALTER SYSTEM SET autovacuum = off");
       await server.querySuperuser("postgres", "SELECT pg_reload_conf()");
-      for (const owner of owners)
+      for (const owner of all)
         await server.querySuperuser("postgres", `SET ROLE postgres; CREATE ROLE ${owner}`);
       few = await fleet.createDatabase(major, "few", objects(50));
       many = await fleet.createDatabase(major, "many", objects(500));
@@ -63,6 +63,25 @@ for (const major of [14, 18] as const) {
       }
       assert.deepEqual(sizes[1], sizes[0]);
       assert.ok((await grantsOnTables(many)).every((sql) => sql.includes("ON ALL TABLES IN SCHEMA")));
+    });
+
+    test("so it is where the admin itself may grant on one of the tables of an owner", async () => {
+      const { context, take } = countQueries(fleet.context);
+      const sizes: number[][] = [];
+      for (const [database, tables] of [
+        ["few_of_one", 50],
+        ["many_of_one", 500],
+      ] as const) {
+        const shared = `SET ROLE o1; GRANT SELECT ON app."t 7" TO postgres WITH GRANT OPTION; RESET ROLE`;
+        const target = await fleet.createDatabase(major, database, `${objects(tables, ["o1"])}; ${shared}`);
+        const input = { schema: "app", dryRun: true };
+        const { plan: planned = [] } = await initializeRoles(context, fleet.call(), target, input);
+        sizes.push([planned.length, take().length]);
+        assert.ok(planned.some(({ sql }) => sql === 'SET ROLE "o1"'));
+        await initializeRoles(fleet.context, fleet.call(), target, { schema: "app" });
+        assert.deepEqual(await plan(target), []);
+      }
+      assert.deepEqual(sizes[1], sizes[0]);
     });
 
     test("beside one table that is out of reach, the others are named by the hundred", async () => {

@@ -138,6 +138,27 @@ for (const [major, mode] of majorsAndModes) {
       assert.deepEqual(await rights(target), clean);
     });
 
+    if (major >= 16 && mode === "strict") {
+      test("where the admin has the owner's rights and may not act as the owner, nothing is changed", async () => {
+        await fleet
+          .server(major)
+          .querySuperuser(
+            "postgres",
+            "CREATE ROLE locked; GRANT locked TO postgres WITH INHERIT TRUE, SET FALSE",
+          );
+        const target = await create(
+          `CREATE SCHEMA ${q(app)} AUTHORIZATION locked; SET ROLE locked; CREATE TABLE ${one} (id int);
+           GRANT SELECT ON ${one} TO postgres WITH GRANT OPTION`,
+        );
+        const found = await readWholeCatalog(fleet, [target]);
+        await assert.rejects(initialize(target), { kind: "conflict" });
+        assert.deepEqual(await readWholeCatalog(fleet, [target]), found);
+        await fleet.sql(target, `SET ROLE locked; REVOKE GRANT OPTION FOR SELECT ON ${one} FROM postgres`);
+        await initialize(target);
+        assert.deepEqual((await initialize(target, { dryRun: true })).plan, []);
+      });
+    }
+
     test("a state grants and revokes as the owners in each mode", async () => {
       const target = await create();
       const found = await rights(target);
