@@ -23,6 +23,7 @@ import { createPool, type Pool } from "./pool.ts";
 import type { PoolSettings } from "./pool-settings.ts";
 import { sumUp } from "./pool-totals.ts";
 import { retire, untilGone } from "./retire.ts";
+import { rememberScramKeys } from "./scram-keys.ts";
 import type { Pools } from "./session.ts";
 import { sqlstate } from "./sqlstate.ts";
 
@@ -67,6 +68,7 @@ const optionalSettings = [
 /** Opens nothing: a database's pool comes with its first borrower. */
 export function createPools(options: PoolsOptions): ClosablePools {
   const { access, log } = options;
+  rememberScramKeys();
   /** All parts read it where they need it, so that it can change. */
   const settings: { -readonly [Name in keyof PoolSettings]: PoolSettings[Name] } = { ...options.settings };
   const clock = options.clock ?? systemClock;

@@ -1,0 +1,7 @@
+/** What pg's types leave out. */
+declare module "pg/lib/crypto/utils.js" {
+  const utilities: {
+    deriveKey(password: string, salt: Uint8Array, iterations: number): Promise<ArrayBuffer>;
+  };
+  export = utilities;
+}
