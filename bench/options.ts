@@ -28,7 +28,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     json: values.json,
     quick: values.quick,
     rounds,
-    roundMs: values.quick ? 2_000 : 4_000,
+    roundMs: values.quick ? 1_500 : 4_000,
     connections: values.quick ? [100] : [10, 100, 1000],
     only: values.only.split(",").filter((name) => name !== ""),
   };

@@ -38,6 +38,23 @@ function ask(port: number, agent: Agent, path: string, fields: object): Promise<
   });
 }
 
+/** A hundred clients of two databases, each of whom asks until it is not answered 200 any more. */
+function startClients(port: number, agent: Agent) {
+  const answers: Answer[] = [];
+  const clients = Array.from({ length: 100 }, async (_, i) => {
+    const fields = { database_name: i % 3 === 0 ? "billing" : "orders" };
+    for (;;) {
+      const answer = await ask(port, agent, "/database/schemas", fields);
+      if (answer !== undefined) answers.push(answer);
+      if (answer?.status !== 200) return;
+    }
+  });
+  const load = Promise.all(clients);
+  load.catch(() => {});
+  const statuses = (status: number) => answers.filter((answer) => answer.status === status).length;
+  return { load, answers, statuses };
+}
+
 describe("the service that is told to stop under full load", { timeout: 60_000 }, () => {
   let cloud: LocalCloud;
 
@@ -94,23 +111,13 @@ describe("the service that is told to stop under full load", { timeout: 60_000 }
       PORT: "0",
       CONNECTION_POOL_SIZE: "3",
       CONNECTION_POOL_MAX_OVERFLOW: "2",
+      CONNECTION_MAX_READS: "1",
       SHARED_READS: "false",
       LOG_LEVEL: "INFO",
     });
     const port = await service.port();
     const agent = new Agent({ keepAlive: true });
-    const answers: Answer[] = [];
-    const statuses = (status: number) => answers.filter((answer) => answer.status === status).length;
-    const clients = Array.from({ length: 100 }, async (_, i) => {
-      const fields = { database_name: i % 3 === 0 ? "billing" : "orders" };
-      for (;;) {
-        const answer = await ask(port, agent, "/database/schemas", fields);
-        if (answer !== undefined) answers.push(answer);
-        if (answer?.status !== 200) return;
-      }
-    });
-    const load = Promise.all(clients);
-    load.catch(() => {});
+    const { load, answers, statuses } = startClients(port, agent);
     await until(() => answers.length > 500, { deadlineMs: 20_000 });
     const release = await holdReaders(["orders", "billing"]);
     await until(async () => {
@@ -132,6 +139,47 @@ describe("the service that is told to stop under full load", { timeout: 60_000 }
     assert.deepEqual([statuses(503), statuses(200)], [90, before + 10]);
     for (const { status, body } of answers)
       if (status === 503) assert.equal(body.details?.reason, "shutting_down");
+  });
+
+  it("answers everybody, or refuses them at once, where reads share connections", async () => {
+    await using service = startServiceProcess({
+      ...cloud.settings,
+      AUTH_MODE: "none",
+      API_HOST: "127.0.0.1",
+      PORT: "0",
+      CONNECTION_POOL_SIZE: "2",
+      CONNECTION_POOL_MAX_OVERFLOW: "0",
+      SHARED_READS: "false",
+      LOG_LEVEL: "INFO",
+    });
+    const port = await service.port();
+    const agent = new Agent({ keepAlive: true });
+    const { load, answers, statuses } = startClients(port, agent);
+    await until(() => answers.length > 500, { deadlineMs: 20_000 });
+    const release = await holdReaders(["orders", "billing"]);
+    const clients = async (): Promise<{ active: number; waiting: number }> => {
+      const response = await fetch(`http://127.0.0.1:${port}/pools`);
+      const { pools } = (await response.json()) as { pools: { cl_active: number; cl_waiting: number }[] };
+      return {
+        active: pools.reduce((sum, { cl_active }) => sum + cl_active, 0),
+        waiting: pools.reduce((sum, { cl_waiting }) => sum + cl_waiting, 0),
+      };
+    };
+    const { active, waiting } = await until(async () => {
+      const { active, waiting } = await clients();
+      return active + waiting === 100 && waiting > 0 ? { active, waiting } : undefined;
+    });
+    assert.equal(await countSessions(), 4);
+    const before = answers.length;
+    service.child.kill("SIGTERM");
+    await until(() => statuses(503) === waiting, { deadlineMs: 4_000, what: "who waits is refused at once" });
+    assert.equal(answers.length, before + waiting, "what runs is waited for");
+    await release();
+    assert.equal(await service.exited, 0);
+    await load;
+    agent.destroy();
+    assert.equal(await countSessions(), 0);
+    assert.deepEqual([statuses(503), statuses(200)], [waiting, before + active]);
   });
 
   it("answers 503 to requests of a paused database, and ends in time too", async () => {
