@@ -9,16 +9,25 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }
 
+type Results = ReadonlyMap<string, readonly LoadResult[]>;
+
 /** The median over the rounds of one's throughput in terms of the other's. */
-export function ratioOf(
-  results: ReadonlyMap<string, readonly LoadResult[]>,
-  one: string,
-  other: string,
-): number {
+export function ratioOf(results: Results, one: string, other: string): number {
+  return median(ratiosOf(results, one, other));
+}
+
+function ratiosOf(results: Results, one: string, other: string): number[] {
   const others = results.get(other) ?? [];
-  return median(
-    (results.get(one) ?? []).map((result, round) => result.perSecond / (others[round]?.perSecond ?? 0)),
+  return (results.get(one) ?? []).map(
+    (result, round) => result.perSecond / (others[round]?.perSecond ?? Number.NaN),
   );
+}
+
+/** Between which values half of the rounds lie: how noisy the median is. */
+function describeRatio(ratios: readonly number[]): string {
+  const sorted = ratios.toSorted((a, b) => a - b);
+  const at = (part: number) => (sorted[Math.round((sorted.length - 1) * part)] ?? Number.NaN).toFixed(2);
+  return `${median(ratios).toFixed(2)} (${at(0.25)}-${at(0.75)})`;
 }
 
 export function say(line = ""): void {
@@ -36,12 +45,8 @@ export function sayTable(rows: readonly (readonly string[])[]): void {
   }
 }
 
-/** A line for each contestant; `base` is what the last column is relative to. */
-export function sayResults(
-  title: string,
-  results: ReadonlyMap<string, readonly LoadResult[]>,
-  base: string,
-): void {
+/** A line for each contestant; `base` is what the last column is relative to, with how half of the rounds spread. */
+export function sayResults(title: string, results: Results, base: string): void {
   say(`\n${title}`);
   const rows = [...results].map(([name, rounds]) => [
     name,
@@ -49,7 +54,7 @@ export function sayResults(
     median(rounds.map(({ p50 }) => p50)).toFixed(1),
     median(rounds.map(({ p99 }) => p99)).toFixed(1),
     rounds.reduce((sum, { errors }) => sum + errors, 0).toString(),
-    ratioOf(results, name, base).toFixed(2),
+    describeRatio(ratiosOf(results, name, base)),
   ]);
   sayTable([["", "requests/s", "p50 ms", "p99 ms", "errors", `/ ${base}`], ...rows]);
 }

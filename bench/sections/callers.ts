@@ -26,10 +26,10 @@ export async function measureCallers({ options, postgres, generator }: Bench): P
     const settings = { postgres, poolSize: 25, token: issuer.issue(email) };
     contestants.push(await startContestant("asks nobody", "service", settings, generator));
     contestants.push(await startContestant("asks callers", "service", { ...settings, callers }, generator));
-    const spec = { read: "schemas", clients: 100, warmUpMs: 300, durationMs: options.roundMs } as const;
+    const spec = { read: "schemas", clients: 100, warmUpMs: 200, durationMs: options.roundMs } as const;
     // In its first seconds the service compiles the validators of all operations.
     for (const contestant of contestants) await contestant.load({ ...spec, warmUpMs: 4_000, durationMs: 1 });
-    const results = await runRounds(contestants, spec, options.rounds + 4);
+    const results = await runRounds(contestants, spec, 2 * options.rounds);
     const failed = [...results].filter(([, rounds]) => rounds.some(({ errors }) => errors > 0));
     if (failed.length > 0) throw new Error(`${failed.map(([name]) => name)}: answers with errors`);
     sayResults("Callers, 100 connections", results, "asks nobody");

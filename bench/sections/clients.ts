@@ -27,8 +27,8 @@ async function measureCrowd(bench: Bench, clients: number, poolSize: number): Pr
     const bouncer = await startBouncer(bench, poolSize);
     if (bouncer !== undefined) contestants.push(bouncer);
     const watch = await watchSessions(postgres, sessionNameOf("service"));
-    const spec = { read: "schemas", clients, warmUpMs: 1_000, durationMs: options.roundMs } as const;
-    const results = await runRounds(contestants, spec, options.rounds);
+    const spec = { read: "schemas", clients, warmUpMs: 1_000, durationMs: options.crowdRoundMs } as const;
+    const results = await runRounds(contestants, spec, options.crowdRounds);
     const sessions = await watch.stop();
     sayResults(`${clients} clients over ${poolSize} connections`, results, "service");
     say(`  sessions of the service, at most: ${sessions}`);

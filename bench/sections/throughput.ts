@@ -6,6 +6,8 @@ import type { Bench } from "./section.ts";
 
 type Entry = readonly [name: string, kind: ContestantKind, settings?: Partial<ContestantSettings>];
 
+/** Of each round, in which clients connect. */
+const warmUpMs = 200;
 /** Of no ratio. */
 const notQuick = "documented, no log";
 const entries: readonly Entry[] = [
@@ -31,7 +33,7 @@ export async function measureThroughput({ options, postgres, generator }: Bench)
     const reads: readonly ReadName[] = options.quick ? ["schemas"] : ["schemas", "health"];
     for (const read of reads) {
       for (const clients of options.connections) {
-        const spec = { read, clients, warmUpMs: 300, durationMs: options.roundMs };
+        const spec = { read, clients, warmUpMs, durationMs: options.roundMs };
         const results = await runRounds(contestants, spec, options.rounds);
         assertNoErrors(results);
         sayResults(`/database/${read}, ${clients} connections, pool of 25`, results, "raw pg pool");
@@ -69,10 +71,10 @@ export async function measureOperations({ options, postgres, generator }: Bench)
       const settings = { postgres, poolSize: 25, operations };
       contestants.push(await startContestant(`${operations} operations`, "service", settings, generator));
     }
-    const spec = { read: "schemas", clients: 100, warmUpMs: 300, durationMs: options.roundMs } as const;
+    const spec = { read: "schemas", clients: 100, warmUpMs, durationMs: options.roundMs } as const;
     // In its first seconds the service compiles the validators of all operations.
     for (const contestant of contestants) await contestant.load({ ...spec, warmUpMs: 4_000, durationMs: 1 });
-    const results = await runRounds(contestants, spec, options.rounds + 2);
+    const results = await runRounds(contestants, spec, options.rounds);
     sayResults("Size of the contract, 100 connections", results, "2 operations");
     return { operations_50_over_2: ratioOf(results, "50 operations", "2 operations") };
   } finally {

@@ -56,14 +56,14 @@ const newestPart = 0.25;
  * such a connection, since what one reader left behind would be the next one's. Npgsql does the same, as multiplexing:
  * https://www.npgsql.org/doc/performance.html
  *
- * A batch takes one place in the queue. It closes with the turn in which it began, so that a stream of readers cannot
- * keep a connection from others; and where reads are slow it is small, down to one.
+ * A batch takes one place in the queue. It closes when it is full, or with the turn in which it began, so that a stream
+ * of readers cannot keep a connection from others; and where reads are slow it is small, down to one.
  */
 export function createReadBatches(lender: Lender): ReadBatches {
   const { clock, settings, entryOf, poolOf } = lender;
   /** The batches of this turn that take more readers, by operation and target. */
   const open = new Map<string, Batch>();
-  let begun: Batch[] = [];
+  let scheduled = false;
   /** When the last two turns ended that had readers. An answer that is seen in this turn came after the first of them. */
   let turnsEndedAt: readonly [before: number, last: number] = [0, 0];
 
@@ -72,14 +72,14 @@ export function createReadBatches(lender: Lender): ReadBatches {
     const most = Math.max(1, Math.min(Math.floor(longestMs / readMs), settings.maxReads ?? 1));
     const batch = { target, operation, most, askedAt: clock.now(), readers: [] };
     open.set(key, batch);
-    if (begun.length === 0) setImmediate(closeAll);
-    begun.push(batch);
+    if (!scheduled) setImmediate(closeAll);
+    scheduled = true;
     return batch;
   }
 
   function closeAll(): void {
-    const batches = begun;
-    begun = [];
+    scheduled = false;
+    const batches = [...open.values()];
     open.clear();
     turnsEndedAt = [turnsEndedAt[1], clock.now()];
     for (const batch of batches) void serve(batch);
@@ -152,10 +152,13 @@ export function createReadBatches(lender: Lender): ReadBatches {
       return new Promise<T>((resolve, reject) => {
         if (signal?.aborted) return reject(abandoned(signal));
         const key = `${operation} ${targetKey(target)}`;
-        let batch = open.get(key);
-        if (batch === undefined || batch.readers.length >= batch.most) batch = begin(key, target, operation);
+        const batch = open.get(key) ?? begin(key, target, operation);
         // What is read is what the promise is for.
         batch.readers.push({ read, signal, resolve: resolve as Reader["resolve"], reject });
+        if (batch.readers.length < batch.most) return;
+        // The server has something to do while the rest of the turn's requests are read.
+        open.delete(key);
+        void serve(batch);
       });
     },
   };
