@@ -78,3 +78,47 @@ export async function runRounds(
   }
   return results;
 }
+
+/** What is started, and under which name its results stand. */
+export type Entrant = readonly [
+  name: string,
+  kind: ContestantKind,
+  settings: Omit<ContestantSettings, "applicationName">,
+];
+
+/**
+ * Two of a kind against each other. Processes that run the same code differ by up to a tenth for as long as they live, so
+ * there are two of each, started in the order A B B A; a round's result is that of both together.
+ */
+export async function runTwins(
+  [one, other]: readonly [Entrant, Entrant],
+  generator: Child,
+  spec: LoadSpec,
+  rounds: number,
+): Promise<Map<string, LoadResult[]>> {
+  const contestants: Contestant[] = [];
+  try {
+    for (const [at, [name, kind, settings]] of [one, other, other, one].entries())
+      contestants.push(await startContestant(`${name} ${at}`, kind, settings, generator));
+    const results = await runRounds(contestants, spec, rounds);
+    const [first = [], second = [], third = [], fourth = []] = [...results.values()];
+    return new Map([
+      [one[0], first.map((result, round) => together(result, fourth[round]))],
+      [other[0], second.map((result, round) => together(result, third[round]))],
+    ]);
+  } finally {
+    for (const contestant of contestants) await contestant.stop();
+  }
+}
+
+function together(one: LoadResult, other: LoadResult = one): LoadResult {
+  const mean = (of: (result: LoadResult) => number) => (of(one) + of(other)) / 2;
+  return {
+    perSecond: mean((result) => result.perSecond),
+    requests: one.requests + other.requests,
+    errors: one.errors + other.errors,
+    p50: mean((result) => result.p50),
+    p99: Math.max(one.p99, other.p99),
+    max: Math.max(one.max, other.max),
+  };
+}

@@ -12,11 +12,12 @@ import { measureMemory } from "./sections/memory.ts";
 import { measureRoles } from "./sections/roles.ts";
 import type { Section } from "./sections/section.ts";
 import { measureSoak } from "./sections/soak.ts";
-import { measureOperations, measureThroughput } from "./sections/throughput.ts";
+import { measureLogging, measureOperations, measureThroughput } from "./sections/throughput.ts";
 import { measureWithTools } from "./sections/tools.ts";
 
 const sections: Readonly<Record<string, Section>> = {
   throughput: measureThroughput,
+  logging: measureLogging,
   operations: measureOperations,
   callers: measureCallers,
   clients: measureClients,

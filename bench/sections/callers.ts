@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startIssuer } from "../../src/local-cloud/issuer.ts";
-import { type Contestant, runRounds, startContestant } from "../contest.ts";
+import { runTwins } from "../contest.ts";
 import { type Ratios, ratioOf, sayResults } from "../report.ts";
 import type { Bench } from "./section.ts";
 
@@ -17,25 +17,27 @@ export async function measureCallers({ options, postgres, generator }: Bench): P
   const directory = await mkdtemp(join(tmpdir(), "bench-callers-"));
   const policyFile = join(directory, "policy.yaml");
   const issuer = await startIssuer({ principals: [{ email, kind: "user" }] });
-  const contestants: Contestant[] = [];
   try {
     await writeFile(policyFile, JSON.stringify(policy));
     const { jwksUrl, audience } = issuer;
     const callers = { jwksUrl, audience, policyFile };
     // Both get the same requests: what is measured is what the service does with the token, not what it takes to send one.
     const settings = { postgres, poolSize: 25, token: issuer.issue(email) };
-    contestants.push(await startContestant("asks nobody", "service", settings, generator));
-    contestants.push(await startContestant("asks callers", "service", { ...settings, callers }, generator));
     const spec = { read: "schemas", clients: 100, warmUpMs: 200, durationMs: options.roundMs } as const;
-    // In its first seconds the service compiles the validators of all operations.
-    for (const contestant of contestants) await contestant.load({ ...spec, warmUpMs: 4_000, durationMs: 1 });
-    const results = await runRounds(contestants, spec, 2 * options.rounds);
+    const results = await runTwins(
+      [
+        ["asks callers", "service", { ...settings, callers }],
+        ["asks nobody", "service", settings],
+      ],
+      generator,
+      spec,
+      options.rounds,
+    );
     const failed = [...results].filter(([, rounds]) => rounds.some(({ errors }) => errors > 0));
     if (failed.length > 0) throw new Error(`${failed.map(([name]) => name)}: answers with errors`);
     sayResults("Callers, 100 connections", results, "asks nobody");
     return { auth_on_over_off: ratioOf(results, "asks callers", "asks nobody") };
   } finally {
-    for (const contestant of contestants) await contestant.stop();
     await issuer.stop();
     await rm(directory, { recursive: true });
   }

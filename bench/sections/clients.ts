@@ -23,7 +23,9 @@ async function measureCrowd(bench: Bench, clients: number, poolSize: number): Pr
   try {
     contestants.push(await startContestant("service", "service", settings, generator));
     const shared = { ...settings, sharedReads: true };
-    contestants.push(await startContestant("service, shared reads", "service", shared, generator));
+    // Of no ratio.
+    if (!options.quick)
+      contestants.push(await startContestant("service, shared reads", "service", shared, generator));
     const bouncer = await startBouncer(bench, poolSize);
     if (bouncer !== undefined) contestants.push(bouncer);
     const watch = await watchSessions(postgres, sessionNameOf("service"));

@@ -1,4 +1,4 @@
-import { type Contestant, type ContestantKind, runRounds, startContestant } from "../contest.ts";
+import { type Contestant, type ContestantKind, runRounds, runTwins, startContestant } from "../contest.ts";
 import type { ContestantSettings } from "../contestants/contestant.ts";
 import type { ReadName } from "../contestants/reads.ts";
 import { type Ratios, ratioOf, sayResults } from "../report.ts";
@@ -17,7 +17,6 @@ const entries: readonly Entry[] = [
   ["openapi-backend as documented", "documented"],
   [notQuick, "documented", { logging: false }],
   ["service", "service"],
-  ["service, no log", "service", { logging: false }],
   ["service, shared reads", "service", { sharedReads: true }],
 ];
 
@@ -59,25 +58,41 @@ function headline(results: Parameters<typeof ratioOf>[0]): Ratios {
     service_over_raw_pool: ratioOf(results, "service", "raw pg pool"),
     service_shared_over_raw_pool: ratioOf(results, "service, shared reads", "raw pg pool"),
     service_over_documented: ratioOf(results, "service", "openapi-backend as documented"),
-    logging_on_over_off: ratioOf(results, "service", "service, no log"),
   };
+}
+
+/** What it costs that each request has a line in the log. */
+export async function measureLogging({ options, postgres, generator }: Bench): Promise<Ratios> {
+  const settings = { postgres, poolSize: 25 };
+  const spec = { read: "schemas", clients: 100, warmUpMs, durationMs: options.roundMs } as const;
+  const results = await runTwins(
+    [
+      ["logs", "service", settings],
+      ["logs nothing", "service", { ...settings, logging: false }],
+    ],
+    generator,
+    spec,
+    options.rounds,
+  );
+  assertNoErrors(results);
+  sayResults("Log, 100 connections", results, "logs nothing");
+  return { logging_on_over_off: ratioOf(results, "logs", "logs nothing") };
 }
 
 /** Whether a larger contract makes each request slower. */
 export async function measureOperations({ options, postgres, generator }: Bench): Promise<Ratios> {
-  const contestants: Contestant[] = [];
-  try {
-    for (const operations of [2, 50]) {
-      const settings = { postgres, poolSize: 25, operations };
-      contestants.push(await startContestant(`${operations} operations`, "service", settings, generator));
-    }
-    const spec = { read: "schemas", clients: 100, warmUpMs, durationMs: options.roundMs } as const;
-    // In its first seconds the service compiles the validators of all operations.
-    for (const contestant of contestants) await contestant.load({ ...spec, warmUpMs: 4_000, durationMs: 1 });
-    const results = await runRounds(contestants, spec, options.rounds);
-    sayResults("Size of the contract, 100 connections", results, "2 operations");
-    return { operations_50_over_2: ratioOf(results, "50 operations", "2 operations") };
-  } finally {
-    for (const contestant of contestants) await contestant.stop();
-  }
+  const settings = { postgres, poolSize: 25 };
+  const spec = { read: "schemas", clients: 100, warmUpMs, durationMs: options.roundMs } as const;
+  const results = await runTwins(
+    [
+      ["50 operations", "service", { ...settings, operations: 50 }],
+      ["2 operations", "service", { ...settings, operations: 2 }],
+    ],
+    generator,
+    spec,
+    options.rounds,
+  );
+  assertNoErrors(results);
+  sayResults("Size of the contract, 100 connections", results, "2 operations");
+  return { operations_50_over_2: ratioOf(results, "50 operations", "2 operations") };
 }
