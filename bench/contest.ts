@@ -26,6 +26,13 @@ const logs: ReadonlySet<ContestantKind> = new Set(["documented", "service"]);
 
 const host = "127.0.0.1";
 
+/** What is started, and under which name its results stand. */
+export type Entrant = readonly [
+  name: string,
+  kind: ContestantKind,
+  settings: Omit<ContestantSettings, "applicationName">,
+];
+
 /** Starts a contestant; `generator` sends the requests of those that have a port. */
 export async function startContestant(
   name: string,
@@ -33,13 +40,27 @@ export async function startContestant(
   settings: Omit<ContestantSettings, "applicationName">,
   generator: Child,
 ): Promise<Contestant> {
+  const { child, stop } = startProcess(kind);
+  return { ...(await enter([name, kind, settings], child, generator)), stop };
+}
+
+function startProcess(kind: ContestantKind) {
   // As on Cloud Run, the log goes into a pipe that somebody else reads.
   const sink = logs.has(kind) ? spawn("cat", { stdio: ["pipe", "ignore", "ignore"] }) : undefined;
   const child = startChild(`contestants/${kind}.ts`, { stdout: sink?.stdin ?? "ignore" });
+  const stop = async (): Promise<void> => {
+    await child.stop();
+    sink?.stdin?.end();
+  };
+  return { child, stop };
+}
+
+/** A process may be told several times, and listens on a port for each. */
+async function enter([name, kind, settings]: Entrant, child: Child, generator: Child) {
   const port = await child.ask<number>({ ...settings, applicationName: sessionNameOf(name) });
   return {
     name,
-    load(spec) {
+    load(spec: LoadSpec) {
       if (kind === "raw-pool") return child.ask<LoadResult>(spec);
       const path = `/database/${spec.read}`;
       const { token } = settings;
@@ -48,10 +69,6 @@ export async function startContestant(
         ...(token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } }),
       };
       return generator.ask<LoadResult>(order);
-    },
-    async stop() {
-      await child.stop();
-      sink?.stdin?.end();
     },
   };
 }
@@ -79,46 +96,22 @@ export async function runRounds(
   return results;
 }
 
-/** What is started, and under which name its results stand. */
-export type Entrant = readonly [
-  name: string,
-  kind: ContestantKind,
-  settings: Omit<ContestantSettings, "applicationName">,
-];
-
 /**
- * Two of a kind against each other. Processes that run the same code differ by up to a tenth for as long as they live, so
- * there are two of each, started in the order A B B A; a round's result is that of both together.
+ * The service against itself with other settings, in one process: two that run the same code differ by up to a tenth for
+ * as long as they live.
  */
 export async function runTwins(
-  [one, other]: readonly [Entrant, Entrant],
+  twins: readonly [Entrant, Entrant],
   generator: Child,
   spec: LoadSpec,
   rounds: number,
 ): Promise<Map<string, LoadResult[]>> {
-  const contestants: Contestant[] = [];
+  const { child, stop } = startProcess("service");
   try {
-    for (const [at, [name, kind, settings]] of [one, other, other, one].entries())
-      contestants.push(await startContestant(`${name} ${at}`, kind, settings, generator));
-    const results = await runRounds(contestants, spec, rounds);
-    const [first = [], second = [], third = [], fourth = []] = [...results.values()];
-    return new Map([
-      [one[0], first.map((result, round) => together(result, fourth[round]))],
-      [other[0], second.map((result, round) => together(result, third[round]))],
-    ]);
+    const contestants: Contestant[] = [];
+    for (const twin of twins) contestants.push({ ...(await enter(twin, child, generator)), stop });
+    return await runRounds(contestants, spec, rounds);
   } finally {
-    for (const contestant of contestants) await contestant.stop();
+    await stop();
   }
-}
-
-function together(one: LoadResult, other: LoadResult = one): LoadResult {
-  const mean = (of: (result: LoadResult) => number) => (of(one) + of(other)) / 2;
-  return {
-    perSecond: mean((result) => result.perSecond),
-    requests: one.requests + other.requests,
-    errors: one.errors + other.errors,
-    p50: mean((result) => result.p50),
-    p99: Math.max(one.p99, other.p99),
-    max: Math.max(one.max, other.max),
-  };
 }

@@ -31,7 +31,7 @@ export async function measureCallers({ options, postgres, generator }: Bench): P
       ],
       generator,
       spec,
-      options.rounds,
+      2 * options.rounds,
     );
     const failed = [...results].filter(([, rounds]) => rounds.some(({ errors }) => errors > 0));
     if (failed.length > 0) throw new Error(`${failed.map(([name]) => name)}: answers with errors`);

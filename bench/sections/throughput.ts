@@ -72,7 +72,7 @@ export async function measureLogging({ options, postgres, generator }: Bench): P
     ],
     generator,
     spec,
-    options.rounds,
+    2 * options.rounds,
   );
   assertNoErrors(results);
   sayResults("Log, 100 connections", results, "logs nothing");
@@ -90,7 +90,7 @@ export async function measureOperations({ options, postgres, generator }: Bench)
     ],
     generator,
     spec,
-    options.rounds,
+    2 * options.rounds,
   );
   assertNoErrors(results);
   sayResults("Size of the contract, 100 connections", results, "2 operations");
