@@ -159,7 +159,7 @@ export const settings = {
   CONNECTION_POOL_SIZE: integer(10, { min: 1, max: 10_000 }),
   CONNECTION_POOL_MAX_OVERFLOW: integer(20, { min: 0, max: 10_000 }),
   CONNECTION_POOL_MIN_SIZE: integer(0, { min: 0, max: 1000 }),
-  CONNECTION_MAX_READS: integer(16, { min: 1, max: 100 }),
+  CONNECTION_MAX_READS: integer(4, { min: 1, max: 100 }),
   CONNECTION_TIMEOUT: seconds(30, { min: 0.1, max: 3600 }),
   CONNECTION_RETRY_ATTEMPTS: integer(3, { min: 0, max: 100 }),
   CONNECTION_IDLE_TIMEOUT: seconds(300, { min: 0.1, max: day }),
