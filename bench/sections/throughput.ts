@@ -1,4 +1,11 @@
-import { type Contestant, type ContestantKind, runRounds, runTwins, startContestant } from "../contest.ts";
+import {
+  type Contestant,
+  type ContestantKind,
+  type Entrant,
+  runRounds,
+  runTwins,
+  startContestant,
+} from "../contest.ts";
 import type { ContestantSettings } from "../contestants/contestant.ts";
 import type { ReadName } from "../contestants/reads.ts";
 import { type Ratios, ratioOf, sayResults } from "../report.ts";
@@ -62,37 +69,30 @@ function headline(results: Parameters<typeof ratioOf>[0]): Ratios {
 }
 
 /** What it costs that each request has a line in the log. */
-export async function measureLogging({ options, postgres, generator }: Bench): Promise<Ratios> {
-  const settings = { postgres, poolSize: 25 };
-  const spec = { read: "schemas", clients: 100, warmUpMs, durationMs: options.roundMs } as const;
-  const results = await runTwins(
-    [
-      ["logs", "service", settings],
-      ["logs nothing", "service", { ...settings, logging: false }],
-    ],
-    generator,
-    spec,
-    2 * options.rounds,
-  );
-  assertNoErrors(results);
-  sayResults("Log, 100 connections", results, "logs nothing");
-  return { logging_on_over_off: ratioOf(results, "logs", "logs nothing") };
+export async function measureLogging(bench: Bench): Promise<Ratios> {
+  const twins = { logs: {}, "logs nothing": { logging: false } };
+  return { logging_on_over_off: await compareTwins(bench, "Log", twins) };
 }
 
 /** Whether a larger contract makes each request slower. */
-export async function measureOperations({ options, postgres, generator }: Bench): Promise<Ratios> {
-  const settings = { postgres, poolSize: 25 };
+export async function measureOperations(bench: Bench): Promise<Ratios> {
+  const twins = { "50 operations": { operations: 50 }, "2 operations": { operations: 2 } };
+  return { operations_50_over_2: await compareTwins(bench, "Size of the contract", twins) };
+}
+
+/** The first of two settings in terms of the second. */
+async function compareTwins(
+  { options, postgres, generator }: Bench,
+  title: string,
+  twins: Readonly<Record<string, Partial<ContestantSettings>>>,
+): Promise<number> {
   const spec = { read: "schemas", clients: 100, warmUpMs, durationMs: options.roundMs } as const;
-  const results = await runTwins(
-    [
-      ["50 operations", "service", { ...settings, operations: 50 }],
-      ["2 operations", "service", { ...settings, operations: 2 }],
-    ],
-    generator,
-    spec,
-    2 * options.rounds,
+  const [one, other] = Object.entries(twins).map(
+    ([name, settings]): Entrant => [name, "service", { postgres, poolSize: 25, ...settings }],
   );
+  if (one === undefined || other === undefined) throw new Error("it takes two to compare");
+  const results = await runTwins([one, other], generator, spec, 2 * options.rounds);
   assertNoErrors(results);
-  sayResults("Size of the contract, 100 connections", results, "2 operations");
-  return { operations_50_over_2: ratioOf(results, "50 operations", "2 operations") };
+  sayResults(`${title}, 100 connections`, results, other[0]);
+  return ratioOf(results, one[0], other[0]);
 }

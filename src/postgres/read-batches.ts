@@ -129,7 +129,7 @@ export function createReadBatches(lender: Lender): ReadBatches {
     function start({ read, signal, resolve, reject }: Reader): void {
       lender.onServed(signal);
       const lease = lend(connection, name, { readsOnly: true });
-      read(lease.session).then(
+      startReading(read, lease.session).then(
         (value) => {
           lease.end();
           finish(() => resolve(value));
@@ -196,6 +196,15 @@ function borrow(
     for (const stop of stopWatching) stop();
     joined.waiting -= Math.max(0, readers.length - 1);
   });
+}
+
+/** One that throws before it has a promise must not take the connection from the others. */
+function startReading(read: Reader["read"], session: Session): Promise<unknown> {
+  try {
+    return read(session);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 function onAbort(signal: AbortSignal | undefined, fn: (signal: AbortSignal) => void): () => void {

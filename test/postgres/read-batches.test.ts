@@ -174,6 +174,20 @@ describe("reads that come together", () => {
     assert.equal(pools.totals().size, 1);
   });
 
+  it("give their connection back when one of them throws at once", async () => {
+    open({ size: 1 });
+    const thrown = new Error("thrown at once");
+    const throws = (): Promise<never> => {
+      throw thrown;
+    };
+    const answers = await Promise.allSettled([ask(look(1)), ask(throws), ask(look(2))]);
+    assert.deepEqual(
+      answers.map((answer) => (answer.status === "fulfilled" ? (answer.value as Seen).n : answer.reason)),
+      [1, thrown, 2],
+    );
+    assert.equal((await ask(look(3))).n, 3);
+  });
+
   it("all learn why a statement cannot be prepared", async () => {
     open();
     const broken = (session: Session) =>
