@@ -56,7 +56,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
   await using started = new AsyncDisposableStack();
   const directories = await preparePostgresDirectories();
   await cleanLeftovers(directories);
-  const runDirectory = await makeRunDirectory(directories);
+  const runDirectory = await makeRunDirectory(directories.run);
   started.defer(() => removeRunDirectory(runDirectory));
   const cloud = await startParts(options, runDirectory, started);
   const stops = started.move();

@@ -66,7 +66,7 @@ function findPackage(major: Major): string {
 }
 
 async function copyBinaries(native: string, copy: string, directories: PostgresDirectories): Promise<void> {
-  const runDirectory = await makeRunDirectory(directories);
+  const runDirectory = await makeRunDirectory(directories.preparation);
   try {
     const unfinished = join(runDirectory, "native");
     await run("cp", ["-R", native, unfinished]);

@@ -13,32 +13,39 @@ export interface ServerUser {
 export interface PostgresDirectories {
   /** Copies of binaries and data directory templates: made once, shared by all processes of this user. */
   readonly cache: string;
-  /** One directory per running server or preparation; see postgres-run.ts. */
+  /** One directory per running server; see postgres-run.ts. */
   readonly run: string;
+  /**
+   * One directory per copy or template that is being made, on the cache's own file system: what is finished gets its name
+   * there by a rename, and a rename from another (from memory) fails with EXDEV.
+   */
+  readonly preparation: string;
   /** What is to outlast the servers. */
   readonly keep: string;
   readonly serverUser: ServerUser | undefined;
 }
 
 /**
- * Makes and verifies `/var/tmp/cloudsql-postgres-manager-UID` (in os.tmpdir() where there is no /var/tmp). The path is
+ * Makes and verifies `PARENT/cloudsql-postgres-manager-UID`, in /var/tmp or, where there is none, os.tmpdir(). The path is
  * short, because a socket's path must stay under 108 bytes, and outside of the checkout, because PostgreSQL refuses to
  * run as root and its own user may not enter a home. Rejects with a ServiceError when somebody else made it first.
  */
-export async function preparePostgresDirectories(): Promise<PostgresDirectories> {
+export async function preparePostgresDirectories(parent?: string): Promise<PostgresDirectories> {
   const uid = process.getuid?.();
   if (uid === undefined) {
     throw new ServiceError("internal_error", "the local PostgreSQL servers need Linux or macOS");
   }
-  const base = join(await findTemporaryParent(), `cloudsql-postgres-manager-${uid}`);
+  const base = join(parent ?? (await findTemporaryParent()), `cloudsql-postgres-manager-${uid}`);
   const cache = join(base, "cache");
   const memory = await findMemory();
   const runBase = memory === undefined ? base : join(memory, basename(base));
   const run = join(runBase, "run");
-  for (const directory of [base, cache, runBase, run]) await makeOwnDirectory(directory, uid);
+  const preparation = join(base, "run");
+  for (const directory of [base, cache, preparation, runBase, run]) await makeOwnDirectory(directory, uid);
   return {
     cache,
     run,
+    preparation,
     keep: join(base, "keep"),
     serverUser: uid === 0 ? await readUnprivilegedUser() : undefined,
   };

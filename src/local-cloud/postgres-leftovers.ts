@@ -23,11 +23,10 @@ const UNFINISHED_MS = 600_000;
 
 /** Ends the servers and removes the directories of processes that have died without doing so. */
 export async function cleanLeftovers(directories?: PostgresDirectories): Promise<Leftovers> {
-  const { run } = directories ?? (await preparePostgresDirectories());
+  const { run, preparation } = directories ?? (await preparePostgresDirectories());
   const removed: string[] = [];
   const ended: number[] = [];
-  const clean = async (name: string) => {
-    const path = join(run, name);
+  const clean = async (path: string) => {
     const owner = await readOwner(path);
     if (owner ? await isAlive(owner) : !(await isAbandoned(path))) return;
     for (const data of [join(path, "data"), ...(owner?.dataDirectory ? [owner.dataDirectory] : [])]) {
@@ -37,7 +36,9 @@ export async function cleanLeftovers(directories?: PostgresDirectories): Promise
     await removeRunDirectory(path);
     removed.push(path);
   };
-  await Promise.all((await readdir(run)).map(clean));
+  for (const parent of new Set([run, preparation])) {
+    await Promise.all((await readdir(parent)).map((name) => clean(join(parent, name))));
+  }
   return { removed, ended };
 }
 

@@ -3,7 +3,6 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { PostgresDirectories } from "./postgres-directories.ts";
 import { isCode } from "./postgres-directories.ts";
 
 const run = promisify(execFile);
@@ -19,16 +18,13 @@ export interface Owner {
 }
 
 /**
- * A directory of this process for one server (or one preparation). It appears together with the file that names its
- * owner, so that a cleaner never sees one without.
+ * A directory of this process, in `parent`, for one server (or one preparation). It appears together with the file that
+ * names its owner, so that a cleaner never sees one without.
  */
-export async function makeRunDirectory(
-  directories: PostgresDirectories,
-  dataDirectory?: string,
-): Promise<string> {
+export async function makeRunDirectory(parent: string, dataDirectory?: string): Promise<string> {
   const id = randomBytes(5).toString("hex");
-  const path = join(directories.run, id);
-  const unfinished = join(directories.run, `.${id}`);
+  const path = join(parent, id);
+  const unfinished = join(parent, `.${id}`);
   await mkdir(unfinished);
   await chmod(unfinished, 0o711);
   const startedAt = await readProcessStart(process.pid);

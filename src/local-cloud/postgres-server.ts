@@ -82,7 +82,7 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
   const directories = await preparePostgresDirectories();
   const binaries = await preparePostgresBinaries(options.major, directories);
   const template = await prepareTemplate(options.major, options.mode, binaries, directories);
-  const runDirectory = await makeRunDirectory(directories, options.directory);
+  const runDirectory = await makeRunDirectory(directories.run, options.directory);
   try {
     const dataDirectory = await prepareData(options, template, runDirectory);
     const start = (port?: number) =>

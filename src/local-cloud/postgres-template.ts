@@ -33,7 +33,7 @@ export async function prepareTemplate(
   const key = bootstrapKey(major, mode);
   const template = join(directories.cache, `template-${binaries.key}-${mode}-${key}`);
   if (await exists(template)) return template;
-  const runDirectory = await makeRunDirectory(directories);
+  const runDirectory = await makeRunDirectory(directories.preparation);
   try {
     const data = await initialise(runDirectory, binaries, directories.serverUser);
     await writeServerFile(join(data, BOOTSTRAP_FILE), `${major} ${mode} ${key}`, directories.serverUser);

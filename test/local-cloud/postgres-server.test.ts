@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { access, chmod, mkdir, mkdtemp, readFile, rm, stat, symlink } from "node:fs/promises";
+import { access, chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { makeOwnDirectory } from "../../src/local-cloud/postgres-directories.ts";
+import { preparePostgresBinaries } from "../../src/local-cloud/postgres-binaries.ts";
+import { makeOwnDirectory, preparePostgresDirectories } from "../../src/local-cloud/postgres-directories.ts";
 import { cleanLeftovers } from "../../src/local-cloud/postgres-leftovers.ts";
 import { readProcessStart } from "../../src/local-cloud/postgres-run.ts";
 import { startPostgresServer } from "../../src/local-cloud/postgres-server.ts";
+import { prepareTemplate } from "../../src/local-cloud/postgres-template.ts";
 import { withClient } from "../support/postgres.ts";
 import { until } from "../support/until.ts";
 
@@ -57,6 +59,22 @@ for (const mode of ["permissive", "strict"] as const) {
     await server.stop();
   });
 }
+
+test("the first server of a machine finds nothing in the cache, which may be on another file system than the servers", async () => {
+  const parent = await mkdtemp("/var/tmp/first-");
+  await chmod(parent, 0o755);
+  try {
+    const directories = await preparePostgresDirectories(parent);
+    for (const time of ["first", "second"]) {
+      const binaries = await preparePostgresBinaries(17, directories);
+      const template = await prepareTemplate(17, "strict", binaries, directories);
+      assert.equal(await exists(join(template, "PG_VERSION")), true, time);
+      assert.deepEqual(await readdir(directories.preparation), [], "nothing unfinished stays");
+    }
+  } finally {
+    await rm(parent, { recursive: true });
+  }
+});
 
 test("a kept directory is used again, with other passwords, and not for another major", async () => {
   const parent = await mkdtemp("/var/tmp/keep-");
