@@ -8,7 +8,7 @@ import type { AdminPasswords, InstanceAccess } from "../../src/postgres/instance
 import type { ClosablePools } from "../../src/postgres/pools.ts";
 import { createTestPools, directAccess, testTarget } from "../support/pools.ts";
 import { type Relay, startRelay } from "../support/relay.ts";
-import { countSessions, type SessionWatch, watchSessions } from "../support/sessions.ts";
+import { type SessionWatch, untilNoSessions, watchSessions } from "../support/sessions.ts";
 import { until } from "../support/until.ts";
 
 const borrower = { operation: "test" };
@@ -32,11 +32,7 @@ beforeEach(() => {
 afterEach(async () => {
   await pools.close();
   await watch.stop();
-  // Of a connection that was cut, the server ends the session when it notices: no stream tells when that is done.
-  await until(async () => (await countSessions(server)) === 0, {
-    deadlineMs: 2_000,
-    what: "no session is left",
-  });
+  await untilNoSessions(server);
 });
 
 /** What the server showed all the while. */
@@ -209,7 +205,6 @@ describe("under load", () => {
     await until(async () => !(await isRunning()), { deadlineMs: 5_000 });
     await pools.close();
     await relay.close();
-    await until(async () => (await countSessions(server)) === 0);
   });
 
   it("a failover is followed to the new address", async () => {

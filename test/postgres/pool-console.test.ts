@@ -15,6 +15,7 @@ import {
   testTarget,
 } from "../support/pools.ts";
 import { startRelay } from "../support/relay.ts";
+import { untilNoSessions } from "../support/sessions.ts";
 import { until } from "../support/until.ts";
 
 const borrower = { operation: "test" };
@@ -257,6 +258,7 @@ describe("a pause", () => {
     relay.reset();
     await done;
     assert.deepEqual([stateOf(), pools.totals().waiting], ["paused", 1]);
+    await untilNoSessions(server);
     relay.set("pass");
     pools.console.resume(orders);
     assert.ok((await held) > 0);

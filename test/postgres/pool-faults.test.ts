@@ -10,6 +10,7 @@ import type { ClosablePools } from "../../src/postgres/pools.ts";
 import type { Session } from "../../src/postgres/session.ts";
 import { createTestPools, directAccess, streamTo, type TestServer, testTarget } from "../support/pools.ts";
 import { type Relay, startRelay } from "../support/relay.ts";
+import { untilNoSessions } from "../support/sessions.ts";
 import { until } from "../support/until.ts";
 import { int32, message } from "../support/wire.ts";
 
@@ -33,11 +34,7 @@ after(async () => {
 afterEach(async () => {
   relay.set("pass");
   await pools.close();
-  const { rows } = await server.querySuperuser(
-    "postgres",
-    "SELECT count(*)::int AS left FROM pg_stat_activity WHERE usename = 'postgres'",
-  );
-  assert.deepEqual(rows, [{ left: 0 }], "no session is left on the server");
+  await untilNoSessions(server);
 });
 
 const throughRelay = (): TestServer => ({

@@ -34,7 +34,9 @@ export async function startRelay(port: number): Promise<Relay> {
   const cutOff = new WeakSet<Socket>();
   const clients = new WeakSet<Socket>();
 
-  const server = createServer((client) => {
+  // Each half of a connection ends when the other side's does, so that a client that waits for the server's end, as after
+  // a Terminate message, has waited for the end of its session.
+  const server = createServer({ allowHalfOpen: true }, (client) => {
     accepted += 1;
     keep(client);
     clients.add(client);
@@ -42,13 +44,15 @@ export async function startRelay(port: number): Promise<Relay> {
       resetSocket(client);
       return;
     }
-    const upstream = keep(connect(port, "127.0.0.1"));
+    const upstream = keep(connect({ port, host: "127.0.0.1", allowHalfOpen: true }));
     client.on("data", (chunk) => {
       if (mode === "pass" && !muted.has(client)) upstream.write(chunk);
     });
     upstream.on("data", (chunk) => {
       if (mode === "pass" && !muted.has(client)) client.write(chunk);
     });
+    client.on("end", () => upstream.end());
+    upstream.on("end", () => client.end());
     client.on("close", () => {
       if (!cutOff.has(client)) upstream.destroy();
     });

@@ -1,4 +1,5 @@
 import type { PostgresServer } from "../../src/local-cloud/postgres-server.ts";
+import { until } from "./until.ts";
 
 /** Counts the admin's sessions again and again, as the server shows them. */
 export interface SessionWatch {
@@ -15,6 +16,13 @@ export async function countSessions(server: PostgresServer): Promise<number> {
   );
   return rows[0]?.n ?? -1;
 }
+
+/**
+ * For after a connection was cut: the server ends its session when it notices, and no stream tells when that is done. Of
+ * connections that were closed there is none at once.
+ */
+export const untilNoSessions = (server: PostgresServer): Promise<boolean> =>
+  until(async () => (await countSessions(server)) === 0, { deadlineMs: 5_000, what: "no session is left" });
 
 export function watchSessions(server: PostgresServer): SessionWatch {
   let running = true;
