@@ -467,9 +467,12 @@ describe("an instance with no connection to spare", () => {
     await server.querySuperuser("postgres", "ALTER ROLE postgres CONNECTION LIMIT 3");
     try {
       open({ size: 8, maxOverflow: 0, breakerThreshold: 50 });
-      await Promise.all(
-        [1, 2, 3].map(() => lend((session) => session.query("SELECT pg_sleep(0.05)", [], { read: true }))),
-      );
+      // All three are open before a fourth is tried: while it is refused, the server counts it as well.
+      const { promise: allOpen, resolve } = Promise.withResolvers<void>();
+      const three = [1, 2, 3].map(() => lend(() => allOpen));
+      await until(() => pools.totals().checkedOut === 3);
+      resolve();
+      await Promise.all(three);
       const served = await Promise.all(
         Array.from({ length: 40 }, () =>
           lend((session) => session.query("SELECT pg_sleep(0.005)", [], { read: true })),
