@@ -67,6 +67,9 @@ export function asSession(client: pg.Pool | pg.ClientBase, as: "named" | "text" 
 
 /** Listens on a free port of the loopback and answers it. */
 export function listen(server: Server): Promise<number> {
+  // The service's own. By Node's default of five seconds, clients of slow contestants are cut off while they wait for the
+  // last of a thousand to get in.
+  server.keepAliveTimeout = 620_000;
   return new Promise((resolve) => {
     server.listen({ port: 0, host: "127.0.0.1", backlog: 4096 }, () =>
       resolve((server.address() as AddressInfo).port),
