@@ -65,11 +65,24 @@ async function listPools() {
   return response.body;
 }
 
+/** Borrows a connection beside the API, and keeps it until `release` is called. */
+async function hold(name: string) {
+  const { promise, resolve: release } = Promise.withResolvers<void>();
+  const lent = Promise.withResolvers<void>();
+  const done = pools.withSession(testTarget("pg17", name), { operation: "test" }, async (session) => {
+    await session.query("SELECT 1", [], { read: true });
+    lent.resolve();
+    await promise;
+  });
+  await lent.promise;
+  return { release, done };
+}
+
 /** Runs a statement that lasts, beside the API. */
-function runLong(name: string, seconds = 30) {
+function runLong(name: string) {
   const target = testTarget("pg17", name);
   const running = pools.withSession(target, { operation: "test" }, (session) =>
-    session.query("SELECT pg_sleep($1)", [seconds]),
+    session.query("SELECT pg_sleep(30)"),
   );
   running.catch(() => {});
   return running;
@@ -84,8 +97,7 @@ describe("GET /pools", () => {
   it("has PgBouncer's figures of each database", async () => {
     await schemasOf(orders);
     await schemasOf(billing);
-    const running = runLong("orders", 0.2);
-    await until(() => pools.totals().checkedOut === 1);
+    const running = await hold("orders");
     const { pools: listed, totals } = await listPools();
     const {
       totals: history,
@@ -108,7 +120,8 @@ describe("GET /pools", () => {
     assert.deepEqual([maxwait, history.requests, history.errors], [0, 2, 0]);
     assert.ok(history.wait_time > 0 && history.query_time > 0);
     assert.deepEqual([totals.pools, totals.size, totals.checked_out], [2, 2, 1]);
-    await running;
+    running.release();
+    await running.done;
   });
 });
 
@@ -142,14 +155,15 @@ describe("POST /pools/pause and /pools/resume", () => {
   });
 
   it("say that something still runs, and when it has ended", async () => {
-    const running = runLong("orders", 0.4);
-    await until(() => pools.totals().checkedOut === 1);
+    const running = await hold("orders");
     const early = await command("pause", { ...orders, wait_seconds: 0 });
     assert.deepEqual([early.body.complete, early.body.pools[0].state], [false, "pausing"]);
     assert.match(early.body.message, /^Pausing /);
-    const late = await command("pause", { ...orders, wait_seconds: 5 });
+    const pausing = command("pause", { ...orders, wait_seconds: 60 });
+    running.release();
+    const late = await pausing;
     assert.deepEqual([late.body.complete, late.body.pools[0].state], [true, "paused"]);
-    await running;
+    await running.done;
   });
 });
 
@@ -169,11 +183,11 @@ describe("POST /pools/drain and /pools/reload", () => {
   }
 
   it("say what is left to be replaced", async () => {
-    const running = runLong("orders", 0.3);
-    await until(() => pools.totals().checkedOut === 1);
+    const running = await hold("orders");
     const { body } = await command("drain", { ...instance, wait_seconds: 0 });
     assert.deepEqual([body.complete, body.pools[0].state], [false, "draining"]);
-    await running;
+    running.release();
+    await running.done;
     await until(async () => (await listPools()).pools[0].state === "idle");
   });
 });

@@ -62,7 +62,7 @@ describe("the lock of an instance", () => {
   });
 
   it("is waited for as long as it may, however short other statements are to be", async () => {
-    const context = open({ statementTimeoutMs: 100, unansweredGraceMs: 100, idleTimeoutMs: 50 });
+    const context = open({ statementTimeoutMs: 700, unansweredGraceMs: 700, idleTimeoutMs: 50 });
     const other = createTestPools({ pg17: server });
     const lent = Promise.withResolvers<void>();
     const held = Promise.withResolvers<void>();
@@ -75,7 +75,7 @@ describe("the lock of an instance", () => {
       (
         await server.querySuperuser(
           "postgres",
-          "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND waitstart < now() - interval '1 s'",
+          "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND waitstart < now() - interval '2 s'",
         )
       ).rows.length === 1;
     const waiting = withInstanceLock(context, call, target, () => work("orders"));

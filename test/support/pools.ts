@@ -2,6 +2,7 @@ import { Socket } from "node:net";
 import type { Instance, Target } from "../../src/domain/target.ts";
 import { notFound } from "../../src/errors.ts";
 import { type Log, silentLog } from "../../src/log.ts";
+import type { Clock } from "../../src/postgres/clock.ts";
 import type { AdminPasswords, InstanceAccess } from "../../src/postgres/instance-access.ts";
 import type { PoolSettings } from "../../src/postgres/pool-settings.ts";
 import { type ClosablePools, createPools } from "../../src/postgres/pools.ts";
@@ -21,7 +22,7 @@ export const testPoolSettings: PoolSettings = {
   size: 5,
   maxOverflow: 10,
   minSize: 0,
-  connectionTimeoutMs: 5_000,
+  connectionTimeoutMs: 30_000,
   retryAttempts: 3,
   idleTimeoutMs: 30_000,
   maxLifetimeMs: 600_000,
@@ -71,6 +72,7 @@ export interface TestPoolsOptions {
   readonly access?: InstanceAccess;
   readonly passwords?: AdminPasswords;
   readonly log?: Log;
+  readonly clock?: Clock;
 }
 
 /**
@@ -83,6 +85,7 @@ export function createTestPools(servers: TestServers, options: TestPoolsOptions 
     passwords: options.passwords ?? directPasswords(servers),
     settings: { ...testPoolSettings, ...options.settings },
     log: options.log ?? silentLog,
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
 }
 
