@@ -15,7 +15,7 @@ before(async () => {
     projectId: "registry-project",
     collection: "registries",
     emulatorHost: server.host,
-    timeoutMs: 5_000,
+    timeoutMs: 20_000,
     log: silentLog,
   };
   one = createAccessStore(options);

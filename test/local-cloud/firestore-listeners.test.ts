@@ -31,7 +31,7 @@ function follow<T>(listen: (next: (value: T) => void, fail: (error: Error) => vo
       while (arrived.length === 0) {
         if (failure !== undefined) throw failure;
         await new Promise<void>((resolve, reject) => {
-          const timer = setTimeout(() => reject(new Error("no snapshot in time")), 10_000);
+          const timer = setTimeout(() => reject(new Error("no snapshot in time")), 60_000);
           wake = () => {
             clearTimeout(timer);
             resolve();

@@ -22,7 +22,7 @@ describe("transactions of the Firestore stand-in", () => {
   let other: Firestore;
 
   before(async () => {
-    server = await startFirestore({ lockWaitMs: 2000 });
+    server = await startFirestore({ lockWaitMs: 4_000 });
     db = connectFirestore(server.host);
     other = connectFirestore(server.host);
   });
@@ -95,7 +95,7 @@ describe("transactions of the Firestore stand-in", () => {
     assert.equal((await ref.get()).get("n"), 0);
     const start = performance.now();
     await other.doc(ref.path).update({ n: 2 });
-    assert.ok(performance.now() - start < 1000);
+    assert.ok(performance.now() - start < 3_000);
   });
 
   test("a precondition that fails at commit takes back the whole transaction", async () => {
@@ -260,7 +260,7 @@ describe("transactions of the Firestore stand-in", () => {
 });
 
 describe("deadlocks in the Firestore stand-in, where nobody is helped by the end of a wait", {
-  timeout: 20_000,
+  timeout: 120_000,
 }, () => {
   let server: FirestoreServer;
   let db: Firestore;

@@ -160,7 +160,7 @@ test("the recorder of the network sees what would leave loopback", async () => {
     dns.lookup("lookup.invalid").catch(() => {});
     new dns.Resolver().resolve4("resolver.invalid").catch(() => {});
     dgram.createSocket("udp4").on("error", () => {}).send("x", 9, "192.0.2.5", () => {});
-    setTimeout(() => process.exit(), 300);`;
+    setTimeout(() => process.exit(), 2_000);`;
   await execute(process.execPath, ["--input-type=module", "-e", program], {
     env: {
       NODE_OPTIONS: `--import=${pathToFileURL(join(import.meta.dirname, "../support/record-network.ts")).href}`,

@@ -22,7 +22,7 @@ const operation: StoredOperation = {
   failure: null,
 };
 
-describe("operations in Firestore", { timeout: 60_000 }, () => {
+describe("operations in Firestore", () => {
   let firestore: FirestoreServer;
   let store: FirestoreOperationStore;
   let nowMs = Date.parse("2026-11-21T09:30:00.000Z");
@@ -33,6 +33,7 @@ describe("operations in Firestore", { timeout: 60_000 }, () => {
       projectId: "p",
       emulatorHost: firestore.host,
       collection: "registries",
+      timeoutMs: 30_000,
       log: silentLog,
       now: () => nowMs,
     });

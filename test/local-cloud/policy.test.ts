@@ -76,7 +76,7 @@ describe("a policy in a document of Firestore", () => {
     const policy = createLivePolicy({ source, ttlMs: 0, log: silentLog });
     const startedAt = performance.now();
     await policy.refresh();
-    assert.ok(performance.now() - startedAt < 3_000);
+    assert.ok(performance.now() - startedAt < 10_000);
     assert.equal(policy.current(), undefined, "nothing can be decided");
     await source.close();
   });
@@ -129,7 +129,13 @@ describe("groups of Cloud Identity", () => {
     return { data: (await response.json()) as T } as never;
   };
   const create = (now: () => number = () => 0) =>
-    createCloudIdentityGroups({ endpoint, log: silentLog, timeoutMs: 300, auth: { request } as never, now });
+    createCloudIdentityGroups({
+      endpoint,
+      log: silentLog,
+      timeoutMs: 2_000,
+      auth: { request } as never,
+      now,
+    });
 
   const serve = (member: boolean) => (url: URL, response: ServerResponse) =>
     void response.end(
@@ -169,7 +175,7 @@ describe("groups of Cloud Identity", () => {
     answer = () => {};
     const startedAt = performance.now();
     await assert.rejects(ask(), { kind: "unavailable" });
-    assert.ok(performance.now() - startedAt < 2_000);
+    assert.ok(performance.now() - startedAt < 10_000);
     answer = serve(true);
     assert.equal(await ask(), true);
   });

@@ -39,6 +39,7 @@ function openRegistry(options: Partial<RegistryOptions> = {}): FirestoreRegistry
     collection: "role_registries",
     cacheTtlMs: 3_600_000,
     emulatorHost: server.host,
+    timeoutMs: 30_000,
     log: silentLog,
     ...options,
   });
@@ -316,9 +317,9 @@ test("contention is ridden out", async () => {
 });
 
 test("contention without end is unavailable, on time", async () => {
-  const registry = openRegistry({ timeoutMs: 500 });
+  const registry = openRegistry({ timeoutMs: 2_000 });
   server.faults.set({ contendedCommits: 1_000_000 });
-  await settled(assertServiceError(registry.record(target, entry()), "unavailable"), 1_500);
+  await settled(assertServiceError(registry.record(target, entry()), "unavailable"), 10_000);
   server.faults.clear();
   assert.equal(await registry.read(target), undefined);
 });
@@ -341,14 +342,15 @@ test("an entry whose answer was lost is written once", async () => {
 });
 
 test("Firestore being down is unavailable and not empty, soon, and over when it is back", async () => {
-  const registry = openRegistry({ timeoutMs: 1_500 });
+  const registry = openRegistry({ timeoutMs: 20_000 });
+  const impatient = openRegistry({ timeoutMs: 2_000 });
   await registry.record(target, entry(), { upsertRoles: [role("a")] });
   await registry.read(target);
   server.faults.set({ unavailable: true });
   const error = await assertServiceError(registry.read(target), "unavailable");
   assert.ok((error.retryAfterS ?? 0) > 0);
-  await settled(assertServiceError(registry.read({ ...target, database: "other" }), "unavailable"), 1_000);
-  await settled(assertServiceError(registry.record(target, entry()), "unavailable"), 2_500);
+  await settled(assertServiceError(registry.read({ ...target, database: "other" }), "unavailable"), 10_000);
+  await settled(assertServiceError(impatient.record(target, entry()), "unavailable"), 10_000);
   server.faults.clear();
   assert.equal((await registry.read(target))?.totalHistoryEntries, 1);
 });
@@ -363,17 +365,19 @@ test("a write outlasts a short outage", async () => {
 });
 
 test("an address where nobody listens is unavailable, soon, and leaves nothing behind", async () => {
-  const registry = openRegistry({ emulatorHost: "127.0.0.1:1", timeoutMs: 1_000 });
-  await settled(assertServiceError(registry.read(target), "unavailable"), 900);
-  await settled(assertServiceError(registry.record(target, entry()), "unavailable"), 1_500);
+  const [patient, impatient] = [20_000, 2_000].map((timeoutMs) =>
+    openRegistry({ emulatorHost: "127.0.0.1:1", timeoutMs }),
+  ) as [FirestoreRegistry, FirestoreRegistry];
+  await settled(assertServiceError(patient.read(target), "unavailable"), 10_000);
+  await settled(assertServiceError(impatient.record(target, entry()), "unavailable"), 10_000);
 });
 
 test("a Firestore that does not answer is a timeout, on time", async () => {
-  const registry = openRegistry({ timeoutMs: 300 });
+  const registry = openRegistry({ timeoutMs: 1_500 });
   await registry.read(target);
-  server.faults.set({ slowMs: 2_000 });
-  await settled(assertServiceError(registry.read(target), "timeout"), 1_000);
-  await settled(assertServiceError(registry.record(target, entry()), "timeout"), 1_000);
+  server.faults.set({ slowMs: 30_000 });
+  await settled(assertServiceError(registry.read(target), "timeout"), 10_000);
+  await settled(assertServiceError(registry.record(target, entry()), "timeout"), 10_000);
 });
 
 test("a Firestore that refuses the service is unavailable, and the message says what is needed", async () => {
@@ -484,13 +488,13 @@ test("another database is another registry", async () => {
 test("closing ends what waits, is quick, and may be repeated", async () => {
   const registry = openRegistry();
   await registry.read(target);
-  server.faults.set({ slowMs: 5_000 });
+  server.faults.set({ slowMs: 30_000 });
   const waiting = [
     assertServiceError(registry.read(target), "unavailable"),
     assertServiceError(registry.record(target, entry()), "unavailable"),
     assertServiceError(registry.record(target, entry()), "unavailable"),
   ];
-  await settled(registry.close(), 2_000);
+  await settled(registry.close(), 8_000);
   await Promise.all(waiting);
   await registry.close();
   await assertServiceError(registry.read(target), "unavailable");

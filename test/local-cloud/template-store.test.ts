@@ -28,7 +28,7 @@ function openStore(): FirestoreTemplateStore {
     projectId: "registry-project",
     collection: "role_templates",
     emulatorHost: server.host,
-    timeoutMs: 2_000,
+    timeoutMs: 20_000,
     log: silentLog,
   });
   opened.push(store);
