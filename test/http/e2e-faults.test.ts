@@ -18,16 +18,16 @@ const orders = { instance_name: "orders-db" };
 /** Waits and pauses are short, so that what takes a minute in production takes a second here. */
 const settings = {
   LOG_LEVEL: "INFO",
-  CONNECTION_TIMEOUT: "1.5",
+  CONNECTION_TIMEOUT: "3",
   CONNECTION_RETRY_ATTEMPTS: "2",
   CONNECTION_POOL_SIZE: "2",
   CONNECTION_POOL_MAX_OVERFLOW: "2",
   BREAKER_RESET_TIMEOUT: "0.5",
-  REQUEST_TIMEOUT: "15",
+  REQUEST_TIMEOUT: "60",
 };
 
 /** CONNECTION_TIMEOUT, and what a busy machine adds. */
-const refusedWithinMs = 4_000;
+const refusedWithinMs = 15_000;
 
 function assertRefusal({ status, headers, text, elapsedMs, body }: Answer): void {
   assert.ok([404, 503].includes(status), `${status} ${text}`);
@@ -51,7 +51,7 @@ before(async () => {
 afterEach(() => cloud.faults.clear());
 after(() => cloud?.stop());
 
-describe("a fault that comes while the service is under load", { timeout: 120_000 }, () => {
+describe("a fault that comes while the service is under load", () => {
   let service: CloudService;
   let load: Load | undefined;
 
@@ -77,7 +77,7 @@ describe("a fault that comes while the service is under load", { timeout: 120_00
   const harmless: readonly (readonly [string, object])[] = [
     ["the Admin API is down", { fault: "sql_admin_down" }],
     ["the Admin API resets connections", { fault: "sql_admin_reset" }],
-    ["the Admin API is slow", { fault: "sql_admin_slow", delay_ms: 3000 }],
+    ["the Admin API is slow", { fault: "sql_admin_slow", delay_ms: 4500 }],
     ["the Admin API answers 403", { fault: "sql_admin_status", status: 403 }],
     ["the Admin API answers 429", { fault: "sql_admin_status", status: 429 }],
     ["the Admin API answers 503", { fault: "sql_admin_status", status: 503 }],
@@ -190,16 +190,16 @@ describe("a fault that comes while the service is under load", { timeout: 120_00
   }
 });
 
-describe("a fault that is there when the service starts", { timeout: 120_000 }, () => {
+describe("a fault that is there when the service starts", () => {
   const cold: readonly (readonly [string, object, number])[] = [
     ["the Admin API is down", { fault: "sql_admin_down" }, 503],
-    ["the Admin API is too slow", { fault: "sql_admin_slow", delay_ms: 2500 }, 503],
+    ["the Admin API is too slow", { fault: "sql_admin_slow", delay_ms: 4500 }, 503],
     ["the Admin API answers 403", { fault: "sql_admin_status", status: 403 }, 503],
     ["the Admin API answers 503", { fault: "sql_admin_status", status: 503 }, 503],
     ["the secret is missing", { fault: "secret_missing", ...orders }, 404],
     ["the secret is forbidden", { fault: "secret_forbidden", ...orders }, 503],
     ["Secret Manager is unavailable", { fault: "secret_manager_unavailable" }, 503],
-    ["Secret Manager is too slow", { fault: "secret_manager_slow", delay_ms: 2500 }, 503],
+    ["Secret Manager is too slow", { fault: "secret_manager_slow", delay_ms: 4500 }, 503],
     ["the instance refuses connections", { fault: "instance_refusing", ...orders }, 503],
     ["the instance is silent", { fault: "instance_silent", ...orders }, 503],
     ["the instance is shut down", { fault: "instance_stopped", ...orders }, 503],
@@ -207,7 +207,7 @@ describe("a fault that is there when the service starts", { timeout: 120_000 }, 
   ];
   for (const [what, fault, status] of cold) {
     it(`is answered ${status} in time and is over when it ends: ${what}`, async () => {
-      const service = await startCloudService(cloud, { settings: { ...settings, CONNECTION_TIMEOUT: "1" } });
+      const service = await startCloudService(cloud, { settings: { ...settings, CONNECTION_TIMEOUT: "2" } });
       await using _ = service;
       // Another instance, so that Google's clients are loaded and nothing is known of the sick one.
       await until(async () => (await service.call("listSchemas", analyticsTarget)).status === 200);
@@ -220,17 +220,17 @@ describe("a fault that is there when the service starts", { timeout: 120_000 }, 
       }
       assert.equal((await service.call("getServiceHealth")).status, 200);
       await cloud.faults.clear();
-      await until(async () => (await ask()).status === 200, { deadlineMs: 12_000 });
+      await until(async () => (await ask()).status === 200);
       await service.end();
     });
   }
 
   it("is waited for as long as there is time: the Admin API is slower than one attempt of three may be", async () => {
-    const patient = { ...settings, CONNECTION_TIMEOUT: "5", CONNECTION_RETRY_ATTEMPTS: "3" };
+    const patient = { ...settings, CONNECTION_TIMEOUT: "15", CONNECTION_RETRY_ATTEMPTS: "3" };
     const service = await startCloudService(cloud, { settings: patient });
     await using _ = service;
-    await service.succeed("listSchemas", analyticsTarget);
-    await cloud.faults.switchOn({ fault: "sql_admin_slow", delay_ms: 1_900 });
+    await until(async () => (await service.call("listSchemas", analyticsTarget)).status === 200);
+    await cloud.faults.switchOn({ fault: "sql_admin_slow", delay_ms: 5_500 });
     await service.succeed("listSchemas", ordersTarget);
     await service.end();
   });

@@ -38,6 +38,10 @@ function ask(port: number, agent: Agent, path: string, fields: object): Promise<
   });
 }
 
+async function readPools(port: number): Promise<Health["pools"]> {
+  return ((await (await fetch(`http://127.0.0.1:${port}/health`)).json()) as Health).pools;
+}
+
 /** A hundred clients of two databases, each of whom asks until it is not answered 200 any more. */
 function startClients(port: number, agent: Agent) {
   const answers: Answer[] = [];
@@ -55,7 +59,7 @@ function startClients(port: number, agent: Agent) {
   return { load, answers, statuses };
 }
 
-describe("the service that is told to stop under full load", { timeout: 60_000 }, () => {
+describe("the service that is told to stop under full load", () => {
   let cloud: LocalCloud;
 
   before(async () => {
@@ -81,7 +85,10 @@ describe("the service that is told to stop under full load", { timeout: 60_000 }
     return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
   }
 
-  /** Lets no reader of schemas go on, until the answer is called. Whoever comes new waits, too. */
+  /**
+   * Lets no reader of schemas go on, until the answer is called. Whoever comes new waits, too, and so does a connection
+   * that is being opened: all that a test counts on are to be open before.
+   */
   async function holdReaders(databases: readonly string[]): Promise<() => Promise<void>> {
     const { server } = instance();
     const locks = databases.map((database) =>
@@ -114,26 +121,28 @@ describe("the service that is told to stop under full load", { timeout: 60_000 }
       CONNECTION_MAX_READS: "1",
       SHARED_READS: "false",
       LOG_LEVEL: "INFO",
+      SHUTDOWN_TIMEOUT: "30",
     });
     const port = await service.port();
     const agent = new Agent({ keepAlive: true });
     const { load, answers, statuses } = startClients(port, agent);
-    await until(() => answers.length > 500, { deadlineMs: 20_000 });
+    await until(() => answers.length > 500, { deadlineMs: 60_000 });
+    await until(async () => (await readPools(port)).checked_out === 10);
     const release = await holdReaders(["orders", "billing"]);
     await until(async () => {
-      const { pools } = (await (await fetch(`http://127.0.0.1:${port}/health`)).json()) as Health;
-      return pools.checked_out === 10 && pools.waiting === 90;
+      const { checked_out, waiting } = await readPools(port);
+      return checked_out === 10 && waiting === 90;
     });
     assert.equal(await countSessions(), 10);
     const before = answers.length;
     const startedAt = performance.now();
     service.child.kill("SIGTERM");
-    await until(() => statuses(503) === 90, { deadlineMs: 4_000, what: "who waits is refused at once" });
+    await until(() => statuses(503) === 90, { deadlineMs: 15_000, what: "who waits is refused at once" });
     assert.equal(answers.length, before + 90, "what runs is waited for");
     await release();
     await until(async () => (await countSessions()) === 0);
     assert.equal(await service.exited, 0);
-    assert.ok(performance.now() - startedAt < 8_000);
+    assert.ok(performance.now() - startedAt < 22_000);
     await load;
     agent.destroy();
     assert.deepEqual([statuses(503), statuses(200)], [90, before + 10]);
@@ -151,11 +160,13 @@ describe("the service that is told to stop under full load", { timeout: 60_000 }
       CONNECTION_POOL_MAX_OVERFLOW: "0",
       SHARED_READS: "false",
       LOG_LEVEL: "INFO",
+      SHUTDOWN_TIMEOUT: "30",
     });
     const port = await service.port();
     const agent = new Agent({ keepAlive: true });
     const { load, answers, statuses } = startClients(port, agent);
-    await until(() => answers.length > 500, { deadlineMs: 20_000 });
+    await until(() => answers.length > 500, { deadlineMs: 60_000 });
+    await until(async () => (await readPools(port)).checked_out === 4);
     const release = await holdReaders(["orders", "billing"]);
     const clients = async (): Promise<{ active: number; waiting: number }> => {
       const response = await fetch(`http://127.0.0.1:${port}/pools`);
@@ -172,7 +183,10 @@ describe("the service that is told to stop under full load", { timeout: 60_000 }
     assert.equal(await countSessions(), 4);
     const before = answers.length;
     service.child.kill("SIGTERM");
-    await until(() => statuses(503) === waiting, { deadlineMs: 4_000, what: "who waits is refused at once" });
+    await until(() => statuses(503) === waiting, {
+      deadlineMs: 15_000,
+      what: "who waits is refused at once",
+    });
     assert.equal(answers.length, before + waiting, "what runs is waited for");
     await release();
     assert.equal(await service.exited, 0);
@@ -188,6 +202,7 @@ describe("the service that is told to stop under full load", { timeout: 60_000 }
       AUTH_MODE: "none",
       API_HOST: "127.0.0.1",
       PORT: "0",
+      SHUTDOWN_TIMEOUT: "30",
     });
     const port = await service.port();
     const agent = new Agent({ keepAlive: true });
@@ -207,7 +222,7 @@ describe("the service that is told to stop under full load", { timeout: 60_000 }
     for (const answer of await Promise.all(held)) {
       assert.deepEqual([answer?.status, answer?.body.details?.reason], [503, "shutting_down"]);
     }
-    assert.ok(performance.now() - startedAt < 5_000);
+    assert.ok(performance.now() - startedAt < 15_000);
     assert.equal(await service.exited, 0);
     agent.destroy();
   });
