@@ -34,7 +34,7 @@ const forNamedCallers: ReadonlySet<string> = new Set([
   "revokeAccess",
 ]);
 
-describe("bad requests by the thousand, on the whole service", { timeout: 180_000 }, () => {
+describe("bad requests by the thousand, on the whole service", () => {
   let cloud: LocalCloud;
   let service: CloudService;
 

@@ -12,7 +12,7 @@ const quoted = `"${user.replaceAll('"', '""')}"`;
 const takeLock = "SELECT pg_advisory_lock(27992949303109490)";
 const dropLock = "SELECT pg_advisory_unlock(27992949303109490)";
 
-describe("offboarding, stopped between any two steps", { timeout: 160_000 }, () => {
+describe("offboarding, stopped between any two steps", () => {
   let cloud: LocalCloud;
   let service: CloudService;
   let databases: string[];
@@ -219,7 +219,7 @@ describe("offboarding, stopped between any two steps", { timeout: 160_000 }, () 
       async () =>
         (await server().querySuperuser("postgres", `SELECT FROM pg_roles WHERE rolname = ${literal}`)).rows
           .length === 0,
-      { deadlineMs: 30_000 },
+      { deadlineMs: 90_000 },
     );
     await assertNothingLeft();
   });

@@ -63,7 +63,7 @@ function roleOf(kind: Kind, { database, schema }: Place): string {
   return kind === "monitor" || kind === "dba_agent" ? `${database}_${kind}` : `${database}_${schema}_${kind}`;
 }
 
-describe("who may do what after the roles of every schema were initialized", { timeout: 120_000 }, () => {
+describe("who may do what after the roles of every schema were initialized", () => {
   let cloud: LocalCloud;
   let service: CloudService;
 

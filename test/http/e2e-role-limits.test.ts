@@ -32,7 +32,7 @@ const snoop = {
   roles: [{ kind: "snoop", scope: "schema", native_roles: ["pg_read_all_data"] }],
 };
 
-describe("nobody comes to more than the policy says by giving roles", { timeout: 120_000 }, () => {
+describe("nobody comes to more than the policy says by giving roles", () => {
   let cloud: LocalCloud;
   let service: CloudService;
   /** The history's entry after which the role without a mark and the snoop had members. */

@@ -81,7 +81,7 @@ function listOf(answer: Fields, field: string): Fields[] {
   return list;
 }
 
-describe("the service on the local cloud", { timeout: 120_000 }, () => {
+describe("the service on the local cloud", () => {
   let cloud: LocalCloud;
   let service: CloudService;
 

@@ -10,7 +10,7 @@ const builtIn = 'reports "2026"';
 const secretName =
   "projects/demo-project/locations/europe-west1/secrets/orders-db__user__reports_20_222026_22";
 
-describe("users, on the whole service", { timeout: 120_000 }, () => {
+describe("users, on the whole service", () => {
   let cloud: LocalCloud;
   let service: CloudService;
   const settings = { OPERATION_WAIT: "0.05", OPERATION_LEASE: "2" };
@@ -46,7 +46,7 @@ describe("users, on the whole service", { timeout: 120_000 }, () => {
         const { body } = await process.call("readOperation", { operation_id: id, wait_seconds: 2 });
         return body.state === "running" ? undefined : body;
       },
-      { deadlineMs: 40_000 },
+      { deadlineMs: 90_000 },
     );
 
   it("a built-in user logs in with what Secret Manager has, and with nothing that was said", async () => {

@@ -26,7 +26,7 @@ function claimsOf(token: string): Readonly<Record<string, unknown>> {
   return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
 }
 
-describe("the local cloud's issuer of ID tokens", { timeout: 120_000 }, () => {
+describe("the local cloud's issuer of ID tokens", () => {
   let cloud: LocalCloud;
   let service: CloudService;
   let checkout: string;

@@ -40,7 +40,7 @@ function title(command: string): string {
   return /"dry_run": true/.test(command) ? `${path} as a dry run` : String(path);
 }
 
-describe("the README's commands, in their order", { timeout: 120_000 }, () => {
+describe("the README's commands, in their order", () => {
   // The bundle runs where no node_modules is in reach: it must bring all that it needs, Google's clients included.
   const bundle = mkdtempSync(join(tmpdir(), "bundle-"));
   const checkout = mkdtempSync(join(tmpdir(), "checkout-"));

@@ -14,7 +14,7 @@ import { type RoleFleet, startRoleFleet } from "../support/role-fleet.ts";
 const hour = 3_600_000;
 const approver = "approver1@example.com";
 
-describe("approving temporary access", { timeout: 120_000 }, () => {
+describe("approving temporary access", () => {
   const start = Date.UTC(2026, 10, 21);
   let store = createMemoryAccesses();
   let now = start;

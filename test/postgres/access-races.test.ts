@@ -17,7 +17,7 @@ import { until } from "../support/until.ts";
 const minute = 60_000;
 const hour = 60 * minute;
 
-describe("temporary access, when others are at it too", { timeout: 120_000 }, () => {
+describe("temporary access, when others are at it too", () => {
   const start = Date.UTC(2026, 10, 21);
   let store = createMemoryAccesses();
   let now = start;

@@ -22,9 +22,7 @@ import { type RoleFleet, startRoleFleet } from "../support/role-fleet.ts";
 const hour = 3_600_000;
 const majors = [15, 17] as const;
 
-describe("a membership that is asked for as a standing one while an access holds it", {
-  timeout: 120_000,
-}, () => {
+describe("a membership that is asked for as a standing one while an access holds it", () => {
   const store = createMemoryAccesses();
   let now = Date.UTC(2026, 10, 21);
   let fleet: RoleFleet;

@@ -17,7 +17,7 @@ import { type RoleFleet, startRoleFleet } from "../support/role-fleet.ts";
 
 const hour = 3_600_000;
 
-describe("the sweep of temporary access", { timeout: 120_000 }, () => {
+describe("the sweep of temporary access", () => {
   const store = createMemoryAccesses();
   let now = Date.UTC(2026, 10, 21);
   let fleet: RoleFleet;

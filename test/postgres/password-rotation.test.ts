@@ -165,7 +165,5 @@ function suite(major: (typeof majors)[number], mode: Mode): void {
 }
 
 for (const [major, mode] of majorsAndModes) {
-  describe(`the rotation of passwords on PostgreSQL ${major}, ${mode}`, { timeout: 120_000 }, () =>
-    suite(major, mode),
-  );
+  describe(`the rotation of passwords on PostgreSQL ${major}, ${mode}`, () => suite(major, mode));
 }

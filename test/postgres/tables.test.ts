@@ -180,7 +180,7 @@ for (const major of majors) {
       const startedAt = performance.now();
       const tables = new Map((await list(major, "app")).map((table) => [table.name, table]));
       // The pools' lock_timeout is 10 s.
-      assert.ok(performance.now() - startedAt < 5_000);
+      assert.ok(performance.now() - startedAt < 9_000);
       assert.equal(tables.get("plain")?.rowCount, 500);
       assert.ok((tables.get("part")?.sizeBytes ?? 0) > 0);
       await holder.query("ROLLBACK");

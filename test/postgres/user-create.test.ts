@@ -215,7 +215,7 @@ async function suite(major: (typeof majors)[number], mode: Mode): Promise<void> 
     assert.equal(held.state, "running");
     slow.operations.loseLeases();
     const taken = await Promise.all(
-      [other, first].map((process) => readOperation(process, fleet.call(), { id: "left", waitMs: 5_000 })),
+      [other, first].map((process) => readOperation(process, fleet.call(), { id: "left", waitMs: 60_000 })),
     );
     assert.ok(taken.some(({ state }) => state === "succeeded"));
     assert.ok((await rolesOf("frank@example.com")).includes("shop_app_reader"));

@@ -26,7 +26,7 @@ export async function connectAs(options: ConnectOptions): Promise<{ client: Clie
       ipType: "PRIVATE" as IpAddressTypes,
       authType: (password === undefined ? "IAM" : "PASSWORD") as AuthTypes,
     });
-    const client = new Client({ ...stream, user, password, database, connectionTimeoutMillis: 2_000 });
+    const client = new Client({ ...stream, user, password, database, connectionTimeoutMillis: 10_000 });
     client.on("error", () => {});
     await client.connect();
     const end = async () => {

@@ -78,7 +78,7 @@ export function unusedContext(totals: () => PoolTotals = () => emptyTotals): Con
       readHistory: refuse,
       record: refuse,
     },
-    settings: { adminUser: "postgres", validateIamUsers: true, healthCheckTimeoutMs: 1000 },
+    settings: { adminUser: "postgres", validateIamUsers: true, healthCheckTimeoutMs: 20_000 },
   };
 }
 

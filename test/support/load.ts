@@ -57,13 +57,13 @@ export function startLoad(calls: Readonly<Record<string, () => Promise<Answer>>>
 
   return {
     answers,
-    async next(count, deadlineMs = 15_000) {
+    async next(count, deadlineMs = 60_000) {
       const from = answers.length;
       const met = () => names.every((name) => of(name, from).length >= count);
       await wait(met, deadlineMs, `${count} answers to each call`);
       return answers.slice(from);
     },
-    async recovered(count, deadlineMs = 15_000) {
+    async recovered(count, deadlineMs = 60_000) {
       const from = answers.length;
       const allWell = (name: string) => {
         const last = of(name, from).slice(-count);

@@ -54,7 +54,7 @@ export function startLocalRun({ directory, args = [], env = {} }: LocalRunOption
           if (child.exitCode !== null) throw new Error(`it ended: ${text.err}${text.out}`);
           return text.out.includes("Ctrl-C stops everything.");
         },
-        { deadlineMs: 60_000, what: "the local run to be ready" },
+        { deadlineMs: 120_000, what: "the local run to be ready" },
       );
     },
   };

@@ -61,7 +61,7 @@ export async function startReadFleet(
       settings: {
         adminUser: "postgres",
         validateIamUsers: true,
-        healthCheckTimeoutMs: options.healthCheckTimeoutMs ?? 5_000,
+        healthCheckTimeoutMs: options.healthCheckTimeoutMs ?? 20_000,
       },
     },
     call: {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { resolve } from "node:path";
+import { atExit } from "../../src/local-cloud/postgres-exit.ts";
 import { testEnvironment } from "./test-environment.ts";
 import { until } from "./until.ts";
 
@@ -47,6 +48,8 @@ export function startServiceProcess(
     stderr += text;
   });
   const exited = new Promise<number | null>((done) => child.once("close", (code) => done(code)));
+  // One that is left by a test that failed would slow down all the others.
+  void exited.then(atExit(() => child.kill("SIGKILL")));
   const log = () =>
     stdout
       .split("\n")
@@ -59,7 +62,7 @@ export function startServiceProcess(
     log,
     exited,
     async port() {
-      await until(() => child.exitCode !== null || stdout.includes("listens on"));
+      await until(() => child.exitCode !== null || stdout.includes("listens on"), { deadlineMs: 60_000 });
       const line = log().find(({ message }) => message.includes("listens on"));
       if (line === undefined) throw new Error(`It did not start: ${stdout}${stderr}`);
       return Number(line.port);

@@ -5,7 +5,7 @@ export async function until<T>(
   condition: () => T | undefined | false | null | Promise<T | undefined | false | null>,
   options: { readonly deadlineMs?: number; readonly everyMs?: number; readonly what?: string } = {},
 ): Promise<T> {
-  const deadline = Date.now() + (options.deadlineMs ?? 10_000);
+  const deadline = Date.now() + (options.deadlineMs ?? 30_000);
   for (;;) {
     const value = await condition();
     if (value !== undefined && value !== false && value !== null) return value;

