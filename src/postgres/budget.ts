@@ -106,8 +106,14 @@ export function createBudget(options: BudgetOptions): Budget {
     return account.used < roomFor(account, healthCheck) && total.used < roomInTotal(healthCheck);
   }
 
+  /** How many more connections its instance has room for: what waits beyond that gains nothing by another's. */
+  function roomForWishes(account: Account): number {
+    const forCheck = account.wishes.some((wish) => wish.healthCheck);
+    return Math.max(0, roomFor(account, forCheck) - account.used);
+  }
+
   function grantWhatFits(): void {
-    for (;;) {
+    while (wishes > 0) {
       let best: { account: Account; wish: Wish } | undefined;
       for (const account of accounts.values()) {
         for (const wish of account.wishes) {
@@ -132,7 +138,7 @@ export function createBudget(options: BudgetOptions): Budget {
       for (let short = account.wishes.length - spare; short > 0; short--) {
         if (!options.reclaim(instance)) break;
       }
-      inNeedOfTotal += Math.min(account.wishes.length, Math.max(0, roomFor(account, false) - account.used));
+      inNeedOfTotal += Math.min(account.wishes.length, roomForWishes(account));
     }
     const spareInTotal = roomInTotal(false) - total.used + total.closing;
     for (let short = inNeedOfTotal - spareInTotal; short > 0; short--) {
@@ -192,8 +198,10 @@ export function createBudget(options: BudgetOptions): Budget {
       forgetUnused(instance, account);
     },
     setLimit(instance, limit) {
-      accountOf(instance).limit = limit;
+      const account = accountOf(instance);
+      account.limit = limit;
       grantWhatFits();
+      forgetUnused(instance, account);
     },
     limitsChanged: grantWhatFits,
     cap(instance, limit) {
@@ -227,7 +235,8 @@ export function createBudget(options: BudgetOptions): Budget {
       if (account !== undefined && countNeedier(account.wishes, owner) > account.closing) return true;
       if (total.used < roomInTotal(false)) return false;
       let count = 0;
-      for (const each of accounts.values()) count += countNeedier(each.wishes, owner);
+      for (const each of accounts.values())
+        count += Math.min(countNeedier(each.wishes, owner), roomForWishes(each));
       return count > total.closing;
     },
     reclaim: reclaimForWishes,

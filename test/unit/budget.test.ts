@@ -193,6 +193,19 @@ describe("the budget", () => {
     assert.equal(budget.owes("a", { now: 1_000, since: 990, held: 3, openedAt: 0 }), true);
   });
 
+  it("owes nothing to another instance's wishes that its own limit holds back", () => {
+    const { budget, take, wish } = makeBudget({ totalLimit: 7 });
+    const owner = { now: 1_000, since: 990, held: 3, openedAt: 0 };
+    take("a", 3);
+    take("b", 2);
+    wish("a", "one", 900);
+    wish("a", "two", 900);
+    assert.equal(budget.take("b", false), true);
+    assert.equal(budget.owes("b", owner), false);
+    budget.setLimit("a", 5);
+    assert.equal(budget.owes("b", owner), true, "there it has room, and the total has not");
+  });
+
   it("moves a connection to level out what pools have, or to give everybody a turn", () => {
     const ask = (waitedMs: number, theirs: number, held: number, ownWaitedMs = 10, servedMs = 5_000) =>
       needsMore(
