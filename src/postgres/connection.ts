@@ -36,6 +36,8 @@ export interface Connection {
   pending(): number;
   /** The same, with those of the pool itself. */
   busy(): boolean;
+  /** Resolves with the server's next answer, and when it is not busy. */
+  answered(): Promise<void>;
   /** Resolves when it is not busy. */
   settled(): Promise<void>;
   /** It failed, and cannot be used any more. */

@@ -76,7 +76,7 @@ class PipelinedConnection implements Connection {
   #failure: Error | undefined;
   #condemned: EndReason | undefined;
   #brokenListener: ((error: Error) => void) | undefined;
-  #whenSettled: (() => void)[] | undefined;
+  #whenAnswered: (() => void)[] | undefined;
 
   constructor(options: ConnectionOptions) {
     const { client } = options;
@@ -97,7 +97,7 @@ class PipelinedConnection implements Connection {
     client.on("notice", (notice) => this.#noteNotice(notice));
     client.connection.on("readyForQuery", () => {
       this.#awaitsReady = false;
-      this.#tellIfSettled();
+      this.#tellAnswered();
     });
     this.closed = new Promise((resolve) => {
       client.connection.stream.once("close", () => {
@@ -119,12 +119,16 @@ class PipelinedConnection implements Connection {
     return this.#collectors.length > 0 || (this.#awaitsReady && this.#failure === undefined);
   }
 
-  settled(): Promise<void> {
+  answered(): Promise<void> {
     if (!this.busy()) return Promise.resolve();
-    this.#whenSettled ??= [];
+    this.#whenAnswered ??= [];
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#whenSettled.push(resolve);
+    this.#whenAnswered.push(resolve);
     return promise;
+  }
+
+  async settled(): Promise<void> {
+    while (this.busy()) await this.answered();
   }
 
   broken(): boolean {
@@ -200,14 +204,14 @@ class PipelinedConnection implements Connection {
   #fail(error: Error): void {
     if (this.#failure !== undefined) return;
     this.#cut(error);
-    this.#tellIfSettled();
+    this.#tellAnswered();
     this.#brokenListener?.(error);
   }
 
-  #tellIfSettled(): void {
-    if (this.#whenSettled === undefined || this.busy()) return;
-    const waiting = this.#whenSettled;
-    this.#whenSettled = undefined;
+  #tellAnswered(): void {
+    if (this.#whenAnswered === undefined) return;
+    const waiting = this.#whenAnswered;
+    this.#whenAnswered = undefined;
     for (const tell of waiting) tell();
   }
 
@@ -245,7 +249,7 @@ class PipelinedConnection implements Connection {
         if (collectors.length > 0) this.#heardAt = this.#now();
         if (isHousekeeping) this.#housekeeping -= 1;
         this.#awaitsReady ||= error !== null && sqlstateOf(error) !== undefined;
-        this.#tellIfSettled();
+        this.#tellAnswered();
         if (error !== null) reject(this.#asQueryError(error));
         else resolve({ rows: rows as Row[], rowCount, notices: collector.notices ?? noNotices });
       };

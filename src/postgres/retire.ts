@@ -44,13 +44,16 @@ export async function untilGone(connection: Connection, clock: Clock, access: In
   } else await pause(clock, settleMs, never);
 }
 
-/** Again and again: a request that arrives before its statement, or between two that were sent together, has no effect. */
+/**
+ * One by one, where several were sent together: the next begins when one was answered. And again and again: a request that
+ * arrives before its statement, or between two, has no effect.
+ */
 async function cancelWhatRuns(connection: Connection, clock: Clock, access: InstanceAccess): Promise<void> {
-  const answered = connection.settled();
   const deadline = clock.now() + cancelMs;
-  while (clock.now() < deadline) {
-    await cancelStatement(connection, { access, clock, timeoutMs: cancelMs });
-    if (await within(answered, clock, cancelAgainMs)) return;
+  while (connection.busy() && clock.now() < deadline) {
+    const answered = connection.answered();
+    await cancelStatement(connection, { access, clock, timeoutMs: deadline - clock.now() });
+    await within(answered, clock, cancelAgainMs);
   }
 }
 
