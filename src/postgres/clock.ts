@@ -20,6 +20,9 @@ export const systemClock: Clock = {
   },
 };
 
+/** Of what cannot be given up. */
+export const never: AbortSignal = new AbortController().signal;
+
 /** Settles as `work` does, or rejects with the signal's reason; what becomes of `work` then is ignored. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();

@@ -1,10 +1,11 @@
 import pg from "pg";
 import type { Target } from "../domain/target.ts";
-import { type Clock, unlessAborted } from "./clock.ts";
+import { type Clock, never, pause, unlessAborted } from "./clock.ts";
 import type { BackendKey, Connection } from "./connection.ts";
 import type { InstanceAccess } from "./instance-access.ts";
 import { wrapClient } from "./pipelined-connection.ts";
 import type { PoolSettings } from "./pool-settings.ts";
+import { settleMs } from "./retire.ts";
 
 export interface ConnectOptions {
   readonly target: Target;
@@ -15,7 +16,7 @@ export interface ConnectOptions {
   /** When the password was asked for. */
   readonly begunAt: number;
   readonly timeoutMs: number;
-  /** Gives up at once. */
+  /** Gives up soon. */
   readonly signal: AbortSignal;
 }
 
@@ -80,6 +81,9 @@ export function lifetimeMs(maxLifetimeMs: number, clock: Pick<Clock, "random">):
   return maxLifetimeMs * (1 - clock.random() / 10);
 }
 
+/** When it is given up, a session may have begun: if it is lent to us that soon, it can be ended properly. */
+const givenUpMs = 500;
+
 async function withDeadline(client: pg.Client, timeoutMs: number, options: ConnectOptions): Promise<void> {
   const { clock, signal } = options;
   let timedOut = false;
@@ -87,8 +91,12 @@ async function withDeadline(client: pg.Client, timeoutMs: number, options: Conne
     timedOut = true;
     client.connection.stream.destroy();
   };
-  const cancel = clock.after(timeoutMs, cut);
-  signal.addEventListener("abort", cut, { once: true });
+  let cancel = clock.after(timeoutMs, cut);
+  const giveUp = () => {
+    cancel();
+    cancel = clock.after(givenUpMs, cut);
+  };
+  signal.addEventListener("abort", giveUp, { once: true });
   // The server may end the session in the very write that says it is ready.
   let ended: Error | undefined;
   const noteEnd = (error: Error): void => {
@@ -100,10 +108,13 @@ async function withDeadline(client: pg.Client, timeoutMs: number, options: Conne
     if (ended !== undefined) throw ended;
   } catch (error) {
     client.connection.stream.destroy();
-    throw timedOut ? new ConnectTimeout(`no connection within ${timeoutMs} ms`, { cause: error }) : error;
+    if (!timedOut) throw error;
+    // What it takes a session that had begun to notice, and to end.
+    await pause(clock, settleMs, never);
+    throw new ConnectTimeout(`no connection within ${timeoutMs} ms`, { cause: error });
   } finally {
     cancel();
-    signal.removeEventListener("abort", cut);
+    signal.removeEventListener("abort", giveUp);
   }
   // Whoever takes the client over listens in the same turn.
   client.off("error", noteEnd);

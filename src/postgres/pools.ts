@@ -119,6 +119,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
       },
       onOpened: (connection) => {
         entry.wasOpen = true;
+        if (closing.signal.aborted) return;
         scheduleTidy();
         readLimitIfDue(state, connection, budget, settings, clock);
       },

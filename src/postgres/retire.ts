@@ -1,5 +1,5 @@
 import { cancelStatement } from "./cancel.ts";
-import { type Clock, pause } from "./clock.ts";
+import { type Clock, never, pause } from "./clock.ts";
 import type { Connection } from "./connection.ts";
 import type { InstanceAccess } from "./instance-access.ts";
 
@@ -11,8 +11,7 @@ const cancelAgainMs = 100;
 /** How long the session of a connection that was lost is waited for: longer than the server needs to notice the loss. */
 const lingerMs = 2_000;
 /** How long a session takes to end once it has noticed. */
-const settleMs = 100;
-const never = new AbortController().signal;
+export const settleMs = 100;
 
 /**
  * Ends a connection so that the server's session ends with it: a running statement is cancelled first, because a

@@ -46,6 +46,16 @@ async function countSessions(): Promise<number> {
   return rows[0]?.count ?? 0;
 }
 
+/** Sessions of the admin begin that much later than they are there. */
+async function slowLogins(seconds: number): Promise<() => Promise<unknown>> {
+  const onSuperuser = (text: string) => server.querySuperuser(target.database, text);
+  await onSuperuser(`
+    CREATE FUNCTION linger() RETURNS event_trigger LANGUAGE plpgsql AS
+      $$ BEGIN IF session_user = 'postgres' THEN PERFORM pg_sleep(${seconds}); END IF; END $$;
+    CREATE EVENT TRIGGER linger ON login EXECUTE FUNCTION linger();`);
+  return () => onSuperuser("DROP EVENT TRIGGER linger; DROP FUNCTION linger()");
+}
+
 describe("pools that let nobody wait any more", () => {
   it("refuse who waits and who would have to, at once, and serve those for whom there is a connection", async () => {
     const pools = open({ size: 1, maxOverflow: 0 });
@@ -171,6 +181,18 @@ describe("closing the pools", () => {
     assert.ok(performance.now() - startedAt < 10_000);
     await assert.rejects(waiting, { kind: "unavailable" });
     await relay.close();
+  });
+
+  it("waits for a session that has begun while its connection is still being opened", async () => {
+    const letIn = await slowLogins(0.3);
+    const pools = open();
+    const waiting = run(pools, 0);
+    waiting.catch(() => {});
+    await until(async () => (await countSessions()) === 1);
+    await pools.close();
+    assert.equal(await countSessions(), 0);
+    await assert.rejects(waiting, { kind: "unavailable" });
+    await letIn();
   });
 
   it("may be asked for twice, and before anything was opened", async () => {
