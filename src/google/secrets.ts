@@ -23,8 +23,15 @@ export interface AdminPasswordsOptions extends SecretVersionsOptions {
   readonly readPrevious?: ((instance: Instance) => Promise<string | undefined>) | undefined;
 }
 
+/** Of connections that are opened together each is refused by itself: the first has the password read again for all. */
+const confirmedForMs = 1_000;
+
 interface Cached {
   password: string | undefined;
+  /** The last that was forgotten. */
+  refused: string | undefined;
+  /** When it was read again, and was still the same. */
+  confirmedAt: number;
   readAt: number;
   reading: Promise<string> | undefined;
 }
@@ -52,7 +59,10 @@ export function createAdminPasswords(
     const key = instanceKey(instance);
     const present = cache.get(key);
     if (present !== undefined) return present;
-    const fresh: Cached = { password: undefined, readAt: 0, reading: undefined };
+    const fresh: Cached = {
+      ...{ password: undefined, readAt: 0, reading: undefined },
+      ...{ refused: undefined, confirmedAt: Number.NEGATIVE_INFINITY },
+    };
     cache.set(key, fresh);
     return fresh;
   }
@@ -94,7 +104,9 @@ export function createAdminPasswords(
   async function refresh(instance: Instance, cached: Cached): Promise<string> {
     try {
       const password = await readPassword(instance);
-      Object.assign(cached, { password, readAt: performance.now() });
+      cached.password = password;
+      cached.readAt = performance.now();
+      if (password === cached.refused) cached.confirmedAt = cached.readAt;
       return password;
     } catch (error) {
       if (cached.password === undefined) cache.delete(instanceKey(instance));
@@ -124,7 +136,9 @@ export function createAdminPasswords(
     },
     forget(instance, refused) {
       const cached = cache.get(instanceKey(instance));
-      if (cached?.password === refused) cached.password = undefined;
+      if (cached?.password !== refused || performance.now() - cached.confirmedAt < confirmedForMs) return;
+      cached.password = undefined;
+      cached.refused = refused;
     },
     ...(options.readPrevious === undefined ? {} : { readPrevious: options.readPrevious }),
     expire(instance) {

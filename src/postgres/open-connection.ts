@@ -120,14 +120,19 @@ async function connectWithPassword(opener: Opener, request: OpenRequest, attempt
   const { target, signal, deadline } = request;
   const startedAt = clock.now();
   const budgetMs = attemptBudgetMs(deadline - startedAt, attemptsLeft);
+  // What reading the password took is not the instance's fault: it has its time to answer all the same.
   const connectBy = (password: string) => {
-    const timeoutMs = Math.max(1, budgetMs - (clock.now() - startedAt));
+    const now = clock.now();
+    const timeoutMs = Math.max(budgetMs - (now - startedAt), attemptBudgetMs(deadline - now, attemptsLeft));
     return connect({ ...opener, target, signal, password, timeoutMs, begunAt: startedAt });
   };
-  const readPassword = () =>
-    unlessAborted(passwords.read(target), signal).catch((cause) => {
+  const readPassword = async () => {
+    const read = await unlessAborted(passwords.read(target), signal).catch((cause) => {
       throw new PasswordUnread("the password could not be read", { cause });
     });
+    if (clock.now() >= deadline) throw new PasswordUnread("reading the password took all the time there was");
+    return read;
+  };
   const password = await readPassword();
   const tried = await orRefusal(connectBy(password));
   if ("connection" in tried) return tried.connection;

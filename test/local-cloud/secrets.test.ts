@@ -136,6 +136,17 @@ test("a password that was refused is read again, and another one stays", async (
   assert.equal(await passwords.read(orders), "new");
 });
 
+test("a password that is refused to many at once is read again once", async () => {
+  const scripted = await startScripted([() => payloadOf("wrong")]);
+  const passwords = createPasswords({ endpoint: scripted.endpoint });
+  await passwords.read(orders);
+  for (let i = 0; i < 5; i++) {
+    passwords.forget(orders, "wrong");
+    await passwords.read(orders);
+  }
+  assert.equal(scripted.calls(), 2);
+});
+
 test("a password whose time is over is read again, and kept while Secret Manager is down", async () => {
   server.seedSecret(globalName, "old");
   const passwords = createPasswords({ ttlMs: 50 });

@@ -2,13 +2,21 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { after, afterEach, before, describe, it } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { ServiceError } from "../../src/errors.ts";
 import { type PostgresServer, startPostgresServer } from "../../src/local-cloud/postgres-server.ts";
 import type { AdminPasswords, InstanceAccess } from "../../src/postgres/instance-access.ts";
 import type { PoolSettings } from "../../src/postgres/pool-settings.ts";
 import type { ClosablePools } from "../../src/postgres/pools.ts";
 import type { Session } from "../../src/postgres/session.ts";
-import { createTestPools, directAccess, streamTo, type TestServer, testTarget } from "../support/pools.ts";
+import {
+  createTestPools,
+  directAccess,
+  streamTo,
+  type TestServer,
+  testPoolSettings,
+  testTarget,
+} from "../support/pools.ts";
 import { type Relay, startRelay } from "../support/relay.ts";
 import { untilNoSessions } from "../support/sessions.ts";
 import { until } from "../support/until.ts";
@@ -255,6 +263,42 @@ describe("the admin's password", () => {
     };
     pools = createTestPools({ pg17: server }, { passwords, settings: { breakerThreshold: 1 } });
     for (let i = 0; i < 3; i++) assert.equal((await rejection(lend(pidOf))).message, "The secrets are away.");
+  });
+
+  it("that takes long to read leaves the instance its time to answer", async () => {
+    let reads = 0;
+    const passwords: AdminPasswords = {
+      async read() {
+        reads += 1;
+        await pause(1_100);
+        return server.adminPassword;
+      },
+      forget() {},
+      expire() {},
+    };
+    const settings = { connectionTimeoutMs: 5_000, retryAttempts: 5, breakerThreshold: 1 };
+    pools = createTestPools({ pg17: server }, { passwords, settings });
+    await lend(pidOf);
+    assert.equal(reads, 1);
+  });
+
+  it("that takes all the time there is to read is no fault of the instance", async () => {
+    let slowMs = 400;
+    const passwords: AdminPasswords = {
+      async read() {
+        await pause(slowMs);
+        return server.adminPassword;
+      },
+      forget() {},
+      expire() {},
+    };
+    const settings = { connectionTimeoutMs: 300, breakerThreshold: 1 };
+    pools = createTestPools({ pg17: server }, { passwords, settings });
+    await rejection(lend(pidOf));
+    await until(() => pools.totals().pools === 0);
+    slowMs = 0;
+    pools.applySettings({ ...testPoolSettings, breakerThreshold: 1 });
+    await lend(pidOf);
   });
 
   it("is of no use when the admin is a member of an IAM role, and the error says so", async () => {
