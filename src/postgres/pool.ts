@@ -157,20 +157,15 @@ export function createPool(options: PoolOptions): Pool {
     return wait(borrower, Math.max(1, settings.connectionTimeoutMs - (clock.now() - startedAt)));
   }
 
-  function wait(borrower: BorrowOptions, timeoutMs: number): Promise<Connection> {
-    const refusal = closed ?? options.refusesToWait(borrower.signal);
-    if (refusal !== undefined) return Promise.reject(refusal);
-    const unreachable = readUnreachable();
-    if (unreachable !== undefined) {
-      if (isEmpty()) options.onEmpty(pool, true);
-      return Promise.reject(unreachable);
+  function wait({ signal, healthCheck = false }: BorrowOptions, timeoutMs: number): Promise<Connection> {
+    const refusal = signal?.aborted
+      ? abandoned(signal)
+      : (closed ?? options.refusesToWait(signal) ?? readUnreachable());
+    if (refusal !== undefined) {
+      tellIfEmpty(true);
+      return Promise.reject(refusal);
     }
-    const promise = waiters.wait({
-      timeoutMs,
-      signal: borrower.signal,
-      healthCheck: borrower.healthCheck === true,
-      explain,
-    });
+    const promise = waiters.wait({ timeoutMs, signal, healthCheck, explain });
     openings.match();
     return promise;
   }

@@ -178,6 +178,7 @@ function borrow(
   operation: string,
   readers: Reader[],
 ): Connection | Promise<Connection> {
+  dismissGone(readers);
   const [first, ...others] = readers;
   if (others.length === 0) return pool.borrow({ operation, ...(first?.signal && { signal: first.signal }) });
   const allGone = new AbortController();
@@ -196,6 +197,16 @@ function borrow(
     for (const stop of stopWatching) stop();
     joined.waiting -= Math.max(0, readers.length - 1);
   });
+}
+
+/** Who gave up before the batch closed. If all have, one is left, whom the pool refuses. */
+function dismissGone(readers: Reader[]): void {
+  for (let at = readers.length - 1; at >= 0 && readers.length > 1; at--) {
+    const { signal, reject } = readers[at] as Reader;
+    if (!signal?.aborted) continue;
+    readers.splice(at, 1);
+    reject(abandoned(signal));
+  }
 }
 
 /** One that throws before it has a promise must not take the connection from the others. */

@@ -228,6 +228,18 @@ describe("an idle connection behind which the network went silent", () => {
     relay.mute();
     assert.notEqual(await lend(pidOf), pid);
   });
+
+  it("is not replaced for a borrower who has gone by then", async () => {
+    open({ checkAfterIdleMs: 0, connectionTimeoutMs: 1_000, size: 1, maxOverflow: 0 }, throughRelay());
+    await lend(pidOf);
+    relay.mute();
+    const accepted = relay.accepted();
+    const client = new AbortController();
+    const gone = pools.withSession(target, { ...borrower, signal: client.signal }, pidOf);
+    client.abort();
+    assert.equal((await rejection(gone)).kind, "timeout");
+    assert.deepEqual([pools.totals().waiting, relay.accepted()], [0, accepted]);
+  });
 });
 
 describe("the admin's password", () => {

@@ -298,6 +298,24 @@ describe("reads that wait together", () => {
     await held.done;
   });
 
+  it("take no place when their clients went before they were sent", async () => {
+    open({ size: 1 });
+    const held = await hold();
+    const clients = many(4).map(() => new AbortController());
+    const reads = clients.map(({ signal }, n) => ask(look(n), { signal }));
+    for (const n of [0, 2, 3]) clients[n]?.abort();
+    for (const n of [0, 2, 3]) await assert.rejects(reads[n] as Promise<Seen>, { kind: "timeout" });
+    assert.deepEqual(reportOf()?.clients, { active: 1, waiting: 1 });
+    const gone = new AbortController();
+    const others = many(2).map((n) => ask(look(n), { signal: gone.signal, operation: "listTables" }));
+    gone.abort();
+    for (const read of others) await assert.rejects(read, { kind: "timeout" });
+    assert.equal(reportOf()?.counts.waiting, 1);
+    held.release();
+    assert.equal((await reads[1])?.n, 1);
+    await held.done;
+  });
+
   it("are refused together when their time is up, or nobody may connect", async () => {
     open({ size: 1 });
     const held = await hold();
