@@ -25,10 +25,12 @@ export interface Joined {
 export interface Entries {
   readonly size: number;
   all(): Iterable<Entry>;
-  pools(): Iterable<Pool>;
+  pools(): Iterator<Pool> & Iterable<Pool>;
   /** Makes room for a new one where there is none. Throws `unavailable` when all are in use. */
   of(target: Target): Entry;
   remove(entry: Entry): void;
+  /** There may be fewer now: lets those go that are too many and not in use. */
+  resized(): void;
 }
 
 export interface EntriesOptions {
@@ -40,17 +42,25 @@ export interface EntriesOptions {
 export function createEntries({ most, onEvicted }: EntriesOptions): Entries {
   const entries = new Map<string, Entry>();
 
-  function makeRoom(): void {
-    if (entries.size < most()) return;
-    const entry = findLeastUsed(entries.values());
-    if (entry === undefined) {
-      throw new ServiceError("unavailable", "Too many databases are in use at the same time.", {
-        retryAfterS: 1,
-        details: { reason: "too_many_pools" },
-      });
+  /** Leaves so many, or all that are in use. */
+  function shrinkTo(count: number): void {
+    while (entries.size > count) {
+      const entry = findLeastUsed(entries.values());
+      if (entry === undefined) return;
+      entries.delete(entry.key);
+      const { pool } = entry;
+      entry.pool = undefined;
+      if (pool !== undefined) onEvicted(pool);
     }
-    entries.delete(entry.key);
-    if (entry.pool !== undefined) onEvicted(entry.pool);
+  }
+
+  function makeRoom(): void {
+    shrinkTo(most() - 1);
+    if (entries.size < most()) return;
+    throw new ServiceError("unavailable", "Too many databases are in use at the same time.", {
+      retryAfterS: 1,
+      details: { reason: "too_many_pools" },
+    });
   }
 
   return {
@@ -76,6 +86,7 @@ export function createEntries({ most, onEvicted }: EntriesOptions): Entries {
     remove(entry) {
       if (entries.get(entry.key) === entry) entries.delete(entry.key);
     },
+    resized: () => shrinkTo(most()),
   };
 }
 

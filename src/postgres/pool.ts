@@ -299,6 +299,7 @@ export function createPool(options: PoolOptions): Pool {
     refuseUnreachable();
     openings.match();
     openings.fill();
+    tellIfEmpty(false);
   }
 
   function refuseWaiters(): void {

@@ -70,7 +70,9 @@ export function createPools(options: PoolsOptions): ClosablePools {
   const { access, log } = options;
   rememberScramKeys();
   /** All parts read it where they need it, so that it can change. */
-  const settings: { -readonly [Name in keyof PoolSettings]: PoolSettings[Name] } = { ...options.settings };
+  const settings: { -readonly [Name in keyof PoolSettings]: PoolSettings[Name] } = consistent(
+    options.settings,
+  );
   const clock = options.clock ?? systemClock;
   /** Taken out of use; their connections are on their way out. */
   const leaving = new Set<Pool>();
@@ -105,6 +107,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
     const { target } = entry;
     const state = instanceOf(target);
     state.users += 1;
+    raiseCapIfDue(state, budget, clock);
     const opener = openerOf(state);
     return createPool({
       ...{ target, settings, clock, log, budget, instance: state.key, breaker: state.breaker },
@@ -191,6 +194,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
   function forgetIfIdle(state: InstanceState): void {
     if (state.users > 0 || state.cap !== undefined || !state.breaker.isQuiet()) return;
     instances.delete(state.key);
+    budget.setLimit(state.key, undefined);
   }
 
   /** An empty pool is forgotten, so that a database that is not in use costs next to nothing. */
@@ -228,6 +232,11 @@ export function createPools(options: PoolsOptions): ClosablePools {
     return oldest !== undefined;
   }
 
+  /** A pool is empty that is not to be: its instance is out of reach, or has no room for it. */
+  function keepsMinimum(): boolean {
+    return settings.minSize > 0 && !entries.pools().next().done;
+  }
+
   function scheduleTidy(): void {
     if (cancelTidy !== undefined || closing.signal.aborted) return;
     const intervalMs = Math.max(10, Math.min(longestTidyIntervalMs, settings.idleTimeoutMs / 2));
@@ -236,7 +245,7 @@ export function createPools(options: PoolsOptions): ClosablePools {
       for (const state of instances.values()) raiseCapIfDue(state, budget, clock);
       for (const pool of entries.pools()) pool.tidy();
       for (const state of instances.values()) forgetIfIdle(state);
-      if (!isEmpty()) scheduleTidy();
+      if (!isEmpty() || keepsMinimum()) scheduleTidy();
     });
   }
 
@@ -253,10 +262,12 @@ export function createPools(options: PoolsOptions): ClosablePools {
     }),
     applySettings(next) {
       for (const name of optionalSettings) delete settings[name];
-      Object.assign(settings, next);
+      Object.assign(settings, consistent(next));
       for (const state of instances.values()) applyLimit(state, budget, settings);
       budget.limitsChanged();
+      entries.resized();
       for (const pool of entries.pools()) pool.resized();
+      scheduleTidy();
     },
     stopWaiting() {
       waitsNoMore = true;
@@ -276,6 +287,11 @@ export function createPools(options: PoolsOptions): ClosablePools {
       cancel();
     },
   };
+}
+
+/** A pool never keeps more than its size. */
+function consistent(settings: PoolSettings): PoolSettings {
+  return { ...settings, minSize: Math.min(settings.minSize, settings.size) };
 }
 
 function shuttingDown(): ServiceError {
