@@ -26,7 +26,7 @@ interface Answer {
 }
 
 /** `npm run --silent token -- EMAIL` as package.json has it, but in another directory than the checkout's. */
-const npm = `npm() { [ "$1 $2 $3 $4" = "run --silent token --" ] && node ${join(root, "scripts/token.ts")} "$5"; }`;
+const npm = `npm() { [ "$1 $2 $3 $4" = "run --silent token --" ] && node "${join(root, "scripts/token.ts")}" "$5"; }`;
 
 /** Runs a command of the README as it stands, but for the port, after those that get tokens. */
 async function runCommand(command: string, port: number, cwd: string): Promise<Answer> {
