@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { afterEach, beforeEach, describe, it, mock } from "node:test";
 import type { Target } from "../../src/domain/target.ts";
 import { silentLog } from "../../src/log.ts";
 import type { Call, Context } from "../../src/operations/context.ts";
@@ -46,6 +46,15 @@ function turn(): Promise<void> {
 }
 
 describe("shared reads", () => {
+  // A machine that stands still for a moment is not to end the time in which a read can be joined.
+  const now = performance.now();
+  let clock: ReturnType<typeof mockClock>;
+  const mockClock = () => mock.method(performance, "now", () => now);
+  beforeEach(() => {
+    clock = mockClock();
+  });
+  afterEach(() => mock.restoreAll());
+
   it("answer identical reads that were not sent yet with one query", async () => {
     const { ask, borrowers, queries } = createRig();
     const answers = [ask(), ask()];
@@ -141,10 +150,8 @@ describe("shared reads", () => {
     assert.equal(await next, 1);
   });
 
-  it("are not joined for long, so that nobody's wait ends early by much", async (t) => {
+  it("are not joined for long, so that nobody's wait ends early by much", async () => {
     const { ask, borrowers } = createRig();
-    const now = performance.now();
-    const clock = t.mock.method(performance, "now", () => now);
     const first = ask();
     clock.mock.mockImplementation(() => now + 150);
     const second = ask();
