@@ -23,7 +23,9 @@ describe("offboarding, stopped between any two steps", () => {
   before(async () => {
     cloud = await startTestCloud();
     // Otherwise it would go on, at a time of its own, with what the killed processes leave.
-    service = await startCloudService(cloud, { settings: { OPERATION_SWEEP_INTERVAL: "0" } });
+    service = await startCloudService(cloud, {
+      settings: { OPERATION_SWEEP_INTERVAL: "0", LOCK_TIMEOUT: "5" },
+    });
     await server().createDatabase("ledger");
     const { rows } = await server().querySuperuser<{ name: string }>(
       "postgres",
@@ -110,6 +112,8 @@ describe("offboarding, stopped between any two steps", () => {
     const killed = await startCloudService(cloud, {
       settings: { OPERATION_WAIT: "0.05", OPERATION_LEASE: "2", OPERATION_SWEEP_INTERVAL: "0" },
     });
+    // What is loaded on its first use may take longer than a call has.
+    await until(async () => (await killed.call("getRolesStatus", ordersTarget)).status === 200);
     let holder = await open();
     try {
       await holder.query(takeLock);

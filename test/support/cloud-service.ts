@@ -66,7 +66,7 @@ export async function startCloudService(
   cloud: LocalCloud,
   options: CloudServiceOptions = {},
 ): Promise<CloudService> {
-  const { settings = {}, caller, connections = 20, callTimeoutMs = 60_000 } = options;
+  const { settings = {}, caller, connections = 20, callTimeoutMs = 120_000 } = options;
   const secrets = new Set(readSecrets(cloud));
   const answers: string[] = [];
   const start = await prepareServiceBundle();
@@ -79,7 +79,9 @@ export async function startCloudService(
       API_HOST: "127.0.0.1",
       PORT: "0",
       LOG_LEVEL: "DEBUG",
+      // A busy machine takes long for what is quick elsewhere, and that is no fault.
       SHUTDOWN_TIMEOUT: "60",
+      OPERATION_WAIT: "90",
       ...settings,
     },
     { start, nodeArguments: ["--enable-source-maps"] },
