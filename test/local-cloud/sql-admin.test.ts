@@ -274,6 +274,9 @@ test("a user that owns objects cannot be deleted", async () => {
 });
 
 test("one mutation at a time for an instance: the second is 409 operationInProgress", async () => {
+  const blocker = new Client({ connectionString: instance.server.superuserUrl() });
+  await blocker.connect();
+  await blocker.query("BEGIN; LOCK TABLE pg_database IN EXCLUSIVE MODE");
   const answers = await Promise.all(
     ["first", "second", "third"].map((name) => call("POST", databases, { name })),
   );
@@ -288,6 +291,7 @@ test("one mutation at a time for an instance: the second is 409 operationInProgr
   );
   // Another instance is free meanwhile.
   await finish(await call("POST", "instances/other-db/databases", { name: "meanwhile" }));
+  await blocker.end();
   if (accepted) await finish(accepted);
 });
 
