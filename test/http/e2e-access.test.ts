@@ -55,6 +55,7 @@ describe("temporary access, on the whole service", () => {
       timeoutMs: 20_000,
       log: silentLog,
     });
+    for (const each of [one, other]) await each.warmUp();
     await one.succeed("createSchema", { ...ordersTarget, schema_name: "desk" });
     await one.succeed("initializeRoles", { ...ordersTarget, schema_name: "desk" });
   });

@@ -69,8 +69,8 @@ describe("changes while the registry has a fault", () => {
   let service: CloudService;
   before(async () => {
     service = await startCloudService(cloud, { settings: { LOG_LEVEL: "INFO", FIRESTORE_CACHE_TTL: "0" } });
-    // Firestore's client, which is loaded now, may take most of the first call's time.
-    await until(async () => (await service.call("initializeRoles", salesOf)).status === 200);
+    await service.warmUp();
+    await service.succeed("initializeRoles", salesOf);
   });
   after(async () => {
     await service?.[Symbol.asyncDispose]();
@@ -181,8 +181,8 @@ describe("two processes of the service on one cloud", () => {
   before(async () => {
     const settings = { LOG_LEVEL: "INFO", FIRESTORE_CACHE_TTL: "0" };
     services = await Promise.all([1, 2].map(() => startCloudService(cloud, { settings })));
-    for (const service of services)
-      await until(async () => (await service.call("initializeRoles", salesOf)).status === 200);
+    for (const service of services) await service.warmUp();
+    await services[0]?.succeed("initializeRoles", salesOf);
   });
   after(async () => {
     for (const service of services) await service[Symbol.asyncDispose]();

@@ -43,6 +43,7 @@ describe("bad requests by the thousand, on the whole service", () => {
     service = await startCloudService(cloud, {
       settings: { LOG_LEVEL: "INFO", CONNECTION_TIMEOUT: "5", LOCK_TIMEOUT: "5" },
     });
+    await service.warmUp();
     // What the contract's examples rely on: the state that entry 1 kept, and a user with a password.
     await service.succeed("initializeRoles", { ...ordersTarget, schema_name: "app" });
     await service.succeed("createUser", {

@@ -26,6 +26,7 @@ describe("offboarding, stopped between any two steps", () => {
     service = await startCloudService(cloud, {
       settings: { OPERATION_SWEEP_INTERVAL: "0", LOCK_TIMEOUT: "5" },
     });
+    await service.warmUp();
     await server().createDatabase("ledger");
     const { rows } = await server().querySuperuser<{ name: string }>(
       "postgres",
@@ -112,8 +113,7 @@ describe("offboarding, stopped between any two steps", () => {
     const killed = await startCloudService(cloud, {
       settings: { OPERATION_WAIT: "0.05", OPERATION_LEASE: "2", OPERATION_SWEEP_INTERVAL: "0" },
     });
-    // What is loaded on its first use may take longer than a call has.
-    await until(async () => (await killed.call("getRolesStatus", ordersTarget)).status === 200);
+    await killed.warmUp();
     let holder = await open();
     try {
       await holder.query(takeLock);

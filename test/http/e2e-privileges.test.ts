@@ -72,6 +72,7 @@ describe("who may do what after the roles of every schema were initialized", () 
   before(async () => {
     cloud = await startTestCloud();
     service = await startCloudService(cloud, { settings: { LOG_LEVEL: "INFO" } });
+    await service.warmUp();
     await serverOf(places[0] as Place).querySuperuser(
       "postgres",
       "CREATE ROLE deployer LOGIN IN ROLE app_owner",

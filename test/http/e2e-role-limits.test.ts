@@ -79,6 +79,7 @@ describe("nobody comes to more than the policy says by giving roles", () => {
       caller: "alice@example.com",
       settings: { POLICY_FILE: policyFile },
     });
+    await service.warmUp();
     await server().querySuperuser(
       "postgres",
       "SET ROLE postgres; CREATE ROLE plain; CREATE ROLE analyst_group",

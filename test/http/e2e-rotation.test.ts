@@ -30,6 +30,7 @@ describe("the rotation of passwords, on the whole service", () => {
     cloud = await startTestCloud();
     secret = cloud.secretOf(cloud.instance("orders-db"));
     service = await startCloudService(cloud);
+    await service.warmUp();
   });
   afterEach(() => cloud.secretManager.faults.clear());
   after(async () => {
@@ -125,6 +126,7 @@ describe("the rotation of passwords, on the whole service", () => {
 
   it("two processes at once: the admin has one password, and both go on", async () => {
     await using other = await startCloudService(cloud);
+    await other.warmUp();
     const answers = await Promise.all(
       [service, other, service, other].map((one) => one.call("rotatePassword", ordersTarget)),
     );
@@ -216,6 +218,7 @@ describe("the rotation of passwords, on the whole service", () => {
       const killed = await startCloudService(cloud, {
         settings: { OPERATION_WAIT: "0.05", OPERATION_LEASE: "2" },
       });
+      await killed.warmUp();
       const { promise: there, resolve: reached } = Promise.withResolvers<void>();
       await reach(reached);
       const answer = await killed.call("rotatePassword", ordersTarget);
@@ -229,6 +232,7 @@ describe("the rotation of passwords, on the whole service", () => {
       await afterKill();
       await using next = await startCloudService(cloud);
       assert.equal((await listSchemas(next)).status, 200, "a new process logs in");
+      await next.warmUp();
       if (goOn === "by the next call") {
         const again = await next.succeed("rotatePassword", ordersTarget);
         assert.equal(again.changed, true);
@@ -305,6 +309,7 @@ describe("the rotation of passwords, on the whole service", () => {
       const killed = await startCloudService(cloud, {
         settings: { OPERATION_WAIT: "0.05", OPERATION_LEASE: "2" },
       });
+      await killed.warmUp();
       const { promise: there, resolve: reached } = Promise.withResolvers<void>();
       let additions = 0;
       cloud.secretManager.faults.set({
@@ -349,6 +354,7 @@ describe("the rotation of passwords, on the whole service", () => {
     const settings = { CONNECTION_MAX_LIFETIME: "1", LOG_LEVEL: "INFO" };
     await using busy = await startCloudService(cloud, { settings });
     await using rotating = await startCloudService(cloud);
+    for (const one of [busy, rotating]) await one.warmUp();
     await listSchemas(busy);
     const countLogins = async (): Promise<number> => {
       const text = "SELECT sessions::int AS logins FROM pg_stat_database WHERE datname = 'orders'";

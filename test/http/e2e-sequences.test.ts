@@ -92,6 +92,7 @@ describe("the service on the local cloud", () => {
       caller: alice,
       settings: { LOG_LEVEL: "INFO" },
     });
+    await service.warmUp();
   });
   after(async () => {
     await service?.[Symbol.asyncDispose]();

@@ -18,6 +18,7 @@ describe("users, on the whole service", () => {
   before(async () => {
     cloud = await startTestCloud();
     service = await startCloudService(cloud);
+    await service.warmUp();
     await service.succeed("createSchema", { ...ordersTarget, schema_name: "desk" });
     await service.succeed("initializeRoles", { ...ordersTarget, schema_name: "desk" });
   });
@@ -94,6 +95,7 @@ describe("users, on the whole service", () => {
 
   it("an answer before the end, and the end by the operation's id", async () => {
     await using quick = await startCloudService(cloud, { settings });
+    await quick.warmUp();
     const input = {
       ...ordersTarget,
       username: "grace@example.com",
@@ -112,6 +114,7 @@ describe("users, on the whole service", () => {
 
   it("a process that is killed between the steps leaves the rest to another one", async () => {
     const killed = await startCloudService(cloud, { settings });
+    await killed.warmUp();
     const input = {
       ...ordersTarget,
       username: "heidi@example.com",
@@ -128,6 +131,7 @@ describe("users, on the whole service", () => {
     assert.deepEqual(await roles("heidi@example.com"), []);
     // Two processes ask for it at once, when the lease has ended.
     await using other = await startCloudService(cloud);
+    await other.warmUp();
     const ends = await Promise.all(
       [service, other].map((one) => until202Ends(answer.body.operation_id, one)),
     );
@@ -145,6 +149,7 @@ describe("users, on the whole service", () => {
     const input = { ...ordersTarget, username: "grace@example.com" };
     for (const afterMs of [60, 200]) {
       const killed = await startCloudService(cloud, { settings });
+      await killed.warmUp();
       const call = killed.call("offboardUser", input).catch(() => undefined);
       await Promise.race([call, new Promise((resolve) => setTimeout(resolve, afterMs))]);
       killed.process.child.kill("SIGKILL");

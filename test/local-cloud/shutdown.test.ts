@@ -45,6 +45,7 @@ describe("the service that is told to stop while it works on a database", () => 
       CONNECTION_POOL_MAX_OVERFLOW: "0",
       // Each caller is counted by the pools.
       SHARED_READS: "false",
+      SHUTDOWN_TIMEOUT: "60",
     };
   });
 
@@ -115,7 +116,7 @@ describe("the service that is told to stop while it works on a database", () => 
   });
 
   it("cuts off what is stuck before the deadline, answers it, and leaves no session behind", async () => {
-    await using service = startServiceProcess({ ...settings, SHUTDOWN_TIMEOUT: "5" });
+    await using service = startServiceProcess({ ...settings, SHUTDOWN_TIMEOUT: "12" });
     const port = await service.port();
     assert.equal((await post(port, "/database/schemas")).status, 200);
     const lock = await holdTable();
@@ -132,7 +133,7 @@ describe("the service that is told to stop while it works on a database", () => 
       assert.equal(JSON.parse(body).success, false);
     }
     assert.equal(await service.exited, 0);
-    assert.ok(performance.now() - startedAt < 12_000);
+    assert.ok(performance.now() - startedAt < 30_000);
     await lock.release();
     assert.equal(await readSessions(), 0);
   });
@@ -154,7 +155,7 @@ describe("the service that is told to stop while it works on a database", () => 
 
   for (const fault of ["secret_manager_slow", "sql_admin_slow"] as const) {
     it(`gives up a connection that waits for an answer of Google's, and ends in time (${fault})`, async () => {
-      await using service = startServiceProcess({ ...settings, SHUTDOWN_TIMEOUT: "4" });
+      await using service = startServiceProcess({ ...settings, SHUTDOWN_TIMEOUT: "12" });
       const port = await service.port();
       await cloud.faults.switchOn({ fault, delay_ms: 25_000 });
       const answer = post(port, "/database/schemas");
@@ -167,7 +168,7 @@ describe("the service that is told to stop while it works on a database", () => 
       const { status, body } = await answer;
       assert.deepEqual([status, JSON.parse(body).details.reason], [503, "shutting_down"]);
       assert.equal(await service.exited, 0);
-      assert.ok(performance.now() - startedAt < 15_000);
+      assert.ok(performance.now() - startedAt < 20_000);
       await cloud.faults.clear();
     });
   }

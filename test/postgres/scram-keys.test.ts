@@ -3,7 +3,7 @@ import { after, afterEach, before, describe, it } from "node:test";
 import utilities from "pg/lib/crypto/utils.js";
 import { type PostgresServer, startPostgresServer } from "../../src/local-cloud/postgres-server.ts";
 import type { ClosablePools } from "../../src/postgres/pools.ts";
-import { countScramKeys } from "../../src/postgres/scram-keys.ts";
+import { countScramKeys, rememberScramKeys } from "../../src/postgres/scram-keys.ts";
 import { createTestPools, testTarget } from "../support/pools.ts";
 
 const hostile = `p'ä"ss\\ word 🔑 %s`;
@@ -13,6 +13,8 @@ let password: string;
 let pools: ClosablePools;
 
 before(async () => {
+  // Before the superuser logs in for the first time: it does so again when its session was idle for long.
+  rememberScramKeys();
   server = await startPostgresServer({ major: 17, mode: "strict" });
   for (const name of ["one", "two"]) await server.createDatabase(name);
 });

@@ -4,6 +4,7 @@ import type { LocalCloud } from "../../src/local-cloud/cloud.ts";
 import { assertContract, contractOperation } from "./contract.ts";
 import { prepareServiceBundle } from "./service-bundle.ts";
 import { type ServiceProcess, startServiceProcess } from "./service-process.ts";
+import { until } from "./until.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -23,6 +24,8 @@ export interface CloudService {
   call(operationId: string, fields?: Fields, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   /** The same, and fails unless it succeeds. */
   succeed(operationId: string, fields?: Fields, headers?: Readonly<Record<string, string>>): Promise<Fields>;
+  /** Waits until it has loaded what it loads on first use: a busy machine may need more time for that than a call has. */
+  warmUp(): Promise<void>;
   /** SIGTERM; fails unless it ends in order, with no error in its log and no secret in anything it said. */
   end(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -128,6 +131,11 @@ export async function startCloudService(
       assert.equal(answer.status, 200, answer.text);
       assert.equal(answer.body.success, true);
       return answer.body;
+    },
+    async warmUp() {
+      await until(async () => (await call("getRolesStatus", ordersTarget)).status === 200, {
+        deadlineMs: 90_000,
+      });
     },
     async end() {
       process.child.kill("SIGTERM");
