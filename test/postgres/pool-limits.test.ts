@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import type { ServiceError } from "../../src/errors.ts";
 import { type PostgresServer, startPostgresServer } from "../../src/local-cloud/postgres-server.ts";
+import type { Clock } from "../../src/postgres/clock.ts";
 import type { PoolSettings } from "../../src/postgres/pool-settings.ts";
 import type { ClosablePools } from "../../src/postgres/pools.ts";
 import { createTestPools, testPoolSettings, testTarget } from "../support/pools.ts";
 import { type Relay, startRelay } from "../support/relay.ts";
 import { countSessions, untilNoSessions, watchSessions } from "../support/sessions.ts";
+import { createSlowClock } from "../support/slow-clock.ts";
 import { until } from "../support/until.ts";
 
 const borrower = { operation: "test" };
@@ -35,9 +37,9 @@ afterEach(async () => {
   await untilNoSessions(server);
 });
 
-function open(settings: Partial<PoolSettings>) {
+function open(settings: Partial<PoolSettings>, clock?: Clock) {
   const servers = { pg17: { ...relay, adminPassword: server.adminPassword } };
-  pools = createTestPools(servers, { settings });
+  pools = createTestPools(servers, { settings, ...(clock === undefined ? {} : { clock }) });
 }
 
 const sleep = (target = orders, seconds = 0) =>
@@ -58,11 +60,13 @@ async function hold(target = orders) {
 
 describe("a pool that gave way to another", () => {
   it("leaves its instance's breaker to those that are there", async () => {
-    open({ maxPools: 2, breakerThreshold: 2, retryAttempts: 1, connectionTimeoutMs: 500 });
+    const settings = { ...testPoolSettings, maxPools: 2, breakerThreshold: 2, retryAttempts: 1 };
+    open(settings);
     const held = await hold();
     for (const target of [billing, events, billing, events]) await sleep(target);
     await until(async () => (await countSessions(server)) === 2);
     relay.set("refuse");
+    pools.applySettings({ ...settings, connectionTimeoutMs: 500 });
     await assert.rejects(sleep(orders), { kind: "unavailable" });
     await pools.console.kill(events).done;
     await assert.rejects(sleep(events), { kind: "unavailable" });
@@ -92,11 +96,13 @@ describe("connections that were given up while they were opened", () => {
     const onSuperuser = (text: string) => server.querySuperuser(orders.database, text);
     await onSuperuser(`
       CREATE FUNCTION linger() RETURNS event_trigger LANGUAGE plpgsql AS
-        $$ BEGIN IF session_user = 'postgres' THEN PERFORM pg_sleep(0.25); END IF; END $$;
+        $$ BEGIN IF session_user = 'postgres' THEN PERFORM pg_sleep(1.65); END IF; END $$;
       CREATE EVENT TRIGGER linger ON login EXECUTE FUNCTION linger();`);
     const watch = watchSessions(server);
-    open({ connectionTimeoutMs: 200, retryAttempts: 1, instanceLimit: 1, breakerThreshold: 100 });
-    for (let i = 0; i < 6; i++) await assert.rejects(sleep(), { kind: "unavailable" });
+    // Given up after 1.6 s, which is before the session has begun, and counted for 0.8 s more.
+    const settings = { connectionTimeoutMs: 200, retryAttempts: 1, instanceLimit: 1, breakerThreshold: 100 };
+    open(settings, createSlowClock(8));
+    for (let i = 0; i < 3; i++) await assert.rejects(sleep(), { kind: "unavailable" });
     assert.equal(await watch.stop(), 1);
     await pools.close();
     await onSuperuser("DROP EVENT TRIGGER linger; DROP FUNCTION linger()");
