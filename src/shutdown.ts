@@ -50,7 +50,9 @@ export function createShutdown(options: ShutdownOptions): Shutdown {
     const quiet = await within(done, timeoutMs * 0.75);
     if (!quiet)
       log.warning("Closing the pools under requests that still run", { requests: requests.running.size });
-    const settled = await settlesWithin(options.closePools(leftMs() * 0.8), leftMs(), log, "the pools");
+    // What was not done by then has to be cancelled, which may take its time too where it is much.
+    const graceMs = quiet ? leftMs() / 2 : 0;
+    const settled = await settlesWithin(options.closePools(graceMs), leftMs(), log, "the pools");
     const answered = quiet || (await within(done, Math.max(leftMs() / 2, lingerMs)));
     await within(closed, Math.min(leftMs(), lingerMs));
     server.closeAllConnections();

@@ -62,6 +62,8 @@ export interface Connection {
    * about to end; or one that runs a statement, and so does not notice at once.
    */
   readonly leftBehind: LeftBehind;
+  /** Why the service ends it under its borrower, if it does. */
+  readonly condemned: EndReason | undefined;
   /** Sends no further statement, and says why to whoever asks; what runs is for the caller to end. */
   condemn(reason: EndReason): void;
   /** Gives it up: it does not answer any more. */

@@ -64,6 +64,7 @@ class PipelinedConnection implements Connection {
   raisedTimeoutMs = 0;
   dirty = false;
   leftBehind: LeftBehind = "nothing";
+  condemned: EndReason | undefined;
   readonly #client: pg.Client;
   readonly #now: () => number;
   readonly #firstApplicationName: string;
@@ -74,7 +75,6 @@ class PipelinedConnection implements Connection {
   /** After an error the server's ReadyForQuery is still to come, and with it the transaction's true state. */
   #awaitsReady = false;
   #failure: Error | undefined;
-  #condemned: EndReason | undefined;
   #brokenListener: ((error: Error) => void) | undefined;
   #whenAnswered: (() => void)[] | undefined;
 
@@ -176,7 +176,7 @@ class PipelinedConnection implements Connection {
   }
 
   condemn(reason: EndReason): void {
-    this.#condemned ??= reason;
+    this.condemned ??= reason;
   }
 
   abandon(): void {
@@ -227,8 +227,8 @@ class PipelinedConnection implements Connection {
     const state = sqlstateOf(error);
     if (sessionEnded.has(state ?? "")) this.#fail(error);
     const isLost = this.#failure !== undefined;
-    if (this.#condemned !== undefined && (isLost || state === sqlstate.queryCanceled)) {
-      return connectionEnded(this.#condemned, "during", error);
+    if (this.condemned !== undefined && (isLost || state === sqlstate.queryCanceled)) {
+      return connectionEnded(this.condemned, "during", error);
     }
     return isLost ? connectionLost(error, "during") : error;
   }
@@ -236,7 +236,7 @@ class PipelinedConnection implements Connection {
   #send<Row extends object>(statement: Statement, isHousekeeping: boolean): Promise<Rows<Row>> {
     return new Promise((resolve, reject) => {
       const failure = this.#failure;
-      if (this.#condemned !== undefined) return reject(connectionEnded(this.#condemned, "before", failure));
+      if (this.condemned !== undefined) return reject(connectionEnded(this.condemned, "before", failure));
       if (failure !== undefined) return reject(connectionLost(failure, "before"));
       const collectors = this.#collectors;
       const collector: Collector = { notices: undefined };

@@ -7,9 +7,14 @@ import type { InstanceAccess } from "./instance-access.ts";
 const goodbyeMs = 3_000;
 /** How long a cancelled statement may take to end. */
 const cancelMs = 3_000;
+/** The same at shutdown: each request to cancel is a connection of its own, and there may be more than time is left for. */
+const lastCancelMs = 300;
+/** The first pause before the same statement is cancelled again; each further one is twice as long, for a server under load. */
 const cancelAgainMs = 100;
 /** How long the session of a connection that was lost is waited for: longer than the server needs to notice the loss. */
 const lingerMs = 2_000;
+/** How long a server that runs a statement takes to notice: `client_connection_check_interval`, and a little more. */
+const noticeMs = 1_100;
 /** How long a session takes to end once it has noticed. */
 export const settleMs = 100;
 
@@ -34,7 +39,8 @@ export async function untilGone(connection: Connection, clock: Clock, access: In
   await connection.closed;
   const { leftBehind } = connection;
   if (leftBehind === "nothing") return;
-  if (leftBehind === "statement") {
+  if (leftBehind === "statement" && isLast(connection)) await pause(clock, noticeMs, never);
+  else if (leftBehind === "statement") {
     const deadline = clock.now() + lingerMs;
     for (let taken = 0; taken < 2 && clock.now() < deadline; ) {
       if (await cancelStatement(connection, { access, clock, timeoutMs: deadline - clock.now() })) taken += 1;
@@ -48,13 +54,16 @@ export async function untilGone(connection: Connection, clock: Clock, access: In
  * arrives before its statement, or between two, has no effect.
  */
 async function cancelWhatRuns(connection: Connection, clock: Clock, access: InstanceAccess): Promise<void> {
-  const deadline = clock.now() + cancelMs;
+  const deadline = clock.now() + (isLast(connection) ? lastCancelMs : cancelMs);
+  let againMs = cancelAgainMs;
   while (connection.busy() && clock.now() < deadline) {
     const answered = connection.answered();
     await cancelStatement(connection, { access, clock, timeoutMs: deadline - clock.now() });
-    await within(answered, clock, cancelAgainMs);
+    againMs = (await within(answered, clock, againMs)) ? cancelAgainMs : againMs * 2;
   }
 }
+
+const isLast = ({ condemned }: Connection): boolean => condemned === "shutting_down";
 
 async function within(work: Promise<void>, clock: Clock, timeoutMs: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type PostgresServer, startPostgresServer } from "../../src/local-cloud/postgres-server.ts";
+import type { InstanceAccess } from "../../src/postgres/instance-access.ts";
 import type { PoolSettings } from "../../src/postgres/pool-settings.ts";
 import type { ClosablePools } from "../../src/postgres/pools.ts";
-import { createTestPools, testTarget } from "../support/pools.ts";
+import { createTestPools, directAccess, testTarget } from "../support/pools.ts";
 import { startRelay } from "../support/relay.ts";
 import { until } from "../support/until.ts";
 
@@ -127,6 +128,27 @@ describe("closing the pools", () => {
     assert.ok(performance.now() - startedAt < 20_000);
     await assert.rejects(running, { kind: "unavailable", details: { reason: "shutting_down" } });
     assert.equal(await countSessions(), 0);
+  });
+
+  it("ends what runs soon, even where no request to cancel comes through", async () => {
+    const direct = directAccess({ pg17: server });
+    let isFull = false;
+    const access: InstanceAccess = {
+      ...direct,
+      openStream: (instance, options) =>
+        isFull ? new Promise<never>(() => {}) : direct.openStream(instance, options),
+    };
+    const pools = createTestPools({ pg17: server }, { access });
+    const running = Promise.allSettled([run(pools, 30), run(pools, 30)]);
+    await until(async () => (await countSessions()) === 2 && pools.totals().checkedOut === 2);
+    isFull = true;
+    const startedAt = performance.now();
+    await pools.close({ deadlineMs: 0 });
+    const tookMs = performance.now() - startedAt;
+    assert.equal(await countSessions(), 0);
+    assert.ok(tookMs < 2_500, `it took ${tookMs} ms`);
+    for (const { status, ...rest } of await running)
+      assert.equal(status === "rejected" && "reason" in rest && rest.reason.details.reason, "shutting_down");
   });
 
   it("ends a borrower that holds a connection and does nothing", async () => {
