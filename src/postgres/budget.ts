@@ -106,10 +106,13 @@ export function createBudget(options: BudgetOptions): Budget {
     return account.used < roomFor(account, healthCheck) && total.used < roomInTotal(healthCheck);
   }
 
-  /** How many more connections its instance has room for: what waits beyond that gains nothing by another's. */
+  /**
+   * How many more connections its instance has room for, when those that close have closed: what waits beyond that gains
+   * nothing by another's.
+   */
   function roomForWishes(account: Account): number {
     const forCheck = account.wishes.some((wish) => wish.healthCheck);
-    return Math.max(0, roomFor(account, forCheck) - account.used);
+    return Math.max(0, roomFor(account, forCheck) - account.used + account.closing);
   }
 
   function grantWhatFits(): void {
@@ -195,6 +198,7 @@ export function createBudget(options: BudgetOptions): Budget {
         total.closing -= 1;
       }
       grantWhatFits();
+      if (wishes > 0) reclaimForWishes();
       forgetUnused(instance, account);
     },
     setLimit(instance, limit) {

@@ -136,6 +136,15 @@ describe("the budget", () => {
     assert.equal(budget.open("b"), 2);
   });
 
+  it("closes one for each wish when the total is spent, also where the first of them was the instance's own", () => {
+    const { take, wish, reclaimed } = makeBudget({ totalLimit: 3, idle: { a: 1, b: 1 } });
+    take("a", 2);
+    take("b", 1);
+    wish("a", "one", 10);
+    wish("a", "two", 20);
+    assert.deepEqual(reclaimed, ["a", "b"]);
+  });
+
   it("does not serve another instance's wish that its own limit holds back", () => {
     const { budget, take, wish, granted } = makeBudget({ totalLimit: 7 });
     take("a", 3);
