@@ -2,9 +2,15 @@ import { roleMarkPrefix } from "../domain/managed-role.ts";
 import { parameterAclsSince } from "./role-rights.ts";
 import type { Session } from "./session.ts";
 
-/** Rows that are not the system's own, nor a session's temporary ones. */
+/**
+ * Rows that are not the system's own, nor a session's temporary ones. Of the system's schemas there are few: a list of
+ * them is hashed, and needs no join to be planned.
+ */
 const own = (oid: string): string =>
-  `${oid} IN (SELECT n.oid FROM pg_namespace n WHERE NOT starts_with(n.nspname::text, 'pg_') AND n.nspname <> 'information_schema')`;
+  `${oid} NOT IN (SELECT n.oid FROM pg_namespace n WHERE starts_with(n.nspname::text, 'pg_') OR n.nspname = 'information_schema')`;
+
+/** FirstNormalObjectId: what initdb made lies in the system's schemas alone. Spares reading it. */
+const made = (oid: string): string => `${oid} >= 16384`;
 
 /** What drift can show in, each as rows of text. The sum of their hashes depends on no order. */
 const parts: readonly string[] = [
@@ -15,15 +21,16 @@ const parts: readonly string[] = [
   "SELECT (d.oid, d.datname, d.datdba, d.datacl)::text FROM pg_database d",
   `SELECT (n.oid, n.nspname, n.nspowner, n.nspacl)::text FROM pg_namespace n WHERE ${own("n.oid")}`,
   `SELECT (c.oid, c.relname, c.relnamespace, c.relowner, c.relkind, c.relacl)::text FROM pg_class c
-    WHERE ${own("c.relnamespace")} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')`,
+    WHERE ${own("c.relnamespace")} AND ${made("c.oid")} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')`,
   `SELECT (a.attrelid, a.attname, a.attacl)::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-    WHERE a.attnum > 0 AND NOT a.attisdropped AND ${own("c.relnamespace")} AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`,
+    WHERE a.attnum > 0 AND NOT a.attisdropped AND ${made("c.oid")} AND ${own("c.relnamespace")} AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`,
   `SELECT (p.oid, p.proname, p.pronamespace, p.proowner, p.prokind, p.proacl)::text FROM pg_proc p
-    WHERE ${own("p.pronamespace")}`,
-  `SELECT (t.oid, t.typname, t.typnamespace, t.typowner, t.typacl)::text FROM pg_type t WHERE ${own("t.typnamespace")}`,
+    WHERE ${own("p.pronamespace")} AND ${made("p.oid")}`,
+  `SELECT (t.oid, t.typname, t.typnamespace, t.typowner, t.typacl)::text FROM pg_type t
+    WHERE ${own("t.typnamespace")} AND ${made("t.oid")}`,
   "SELECT (d.defaclrole, d.defaclnamespace, d.defaclobjtype, d.defaclacl)::text FROM pg_default_acl d",
   "SELECT (e.oid, e.extname, e.extnamespace)::text FROM pg_extension e",
-  "SELECT (d.classid, d.objid, d.refobjid)::text FROM pg_depend d WHERE d.deptype = 'e'",
+  "SELECT (d.classid, d.objid, d.refobjid)::text FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'",
   "SELECT (l.oid, l.lanowner, l.lanacl)::text FROM pg_language l",
   "SELECT (f.oid, f.fdwowner, f.fdwacl)::text FROM pg_foreign_data_wrapper f",
   "SELECT (v.oid, v.srvowner, v.srvacl)::text FROM pg_foreign_server v",

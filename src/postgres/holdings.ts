@@ -38,6 +38,24 @@ export interface HoldingOf extends Holding {
   readonly role: string;
 }
 
+/**
+ * The owner of what a row of pg_shdepend is about. Looked up where it is, rather than by a join of each catalog: the order
+ * of so many joins takes PostgreSQL several times as long to find as the query takes.
+ */
+const ownerOf = `CASE s.classid
+              WHEN 'pg_class'::regclass THEN (SELECT c.relowner FROM pg_class c WHERE c.oid = s.objid)
+              WHEN 'pg_proc'::regclass THEN (SELECT p.proowner FROM pg_proc p WHERE p.oid = s.objid)
+              WHEN 'pg_type'::regclass THEN (SELECT t.typowner FROM pg_type t WHERE t.oid = s.objid)
+              WHEN 'pg_namespace'::regclass THEN n.nspowner
+              WHEN 'pg_default_acl'::regclass THEN (SELECT d.defaclrole FROM pg_default_acl d WHERE d.oid = s.objid)
+              WHEN 'pg_database'::regclass THEN (SELECT d.datdba FROM pg_database d WHERE d.oid = s.objid)
+              WHEN 'pg_language'::regclass THEN (SELECT l.lanowner FROM pg_language l WHERE l.oid = s.objid)
+              WHEN 'pg_foreign_data_wrapper'::regclass
+              THEN (SELECT f.fdwowner FROM pg_foreign_data_wrapper f WHERE f.oid = s.objid)
+              WHEN 'pg_foreign_server'::regclass THEN (SELECT v.srvowner FROM pg_foreign_server v WHERE v.oid = s.objid)
+              WHEN 'pg_largeobject'::regclass THEN (SELECT l.lomowner FROM pg_largeobject_metadata l WHERE l.oid = s.objid)
+              WHEN 'pg_tablespace'::regclass THEN (SELECT t.spcowner FROM pg_tablespace t WHERE t.oid = s.objid) END`;
+
 async function readHoldingsOf(
   session: Session,
   roles: readonly string[],
@@ -45,30 +63,20 @@ async function readHoldingsOf(
 ): Promise<HoldingOf[]> {
   const { rows } = await session.query<HoldingOf>(
     `SELECT DISTINCT CASE s.deptype WHEN 'o' THEN 'owner' WHEN 'a' THEN 'acl' ELSE 'policy' END AS kind,
-            s.classid::regclass::text AS catalog, i.type, i.identity,
-            coalesce(n.nspname, dn.nspname, sn.nspname)::text AS schema,
-            coalesce(pg_get_userbyid(coalesce(c.relowner, p.proowner, n.nspowner, d.datdba, t.typowner, l.lanowner,
-              f.fdwowner, v.srvowner, lo.lomowner, da.defaclrole, ts.spcowner))::text, '') AS owner,
-            pg_get_userbyid(coalesce(sn.nspowner, n.nspowner, dn.nspowner))::text AS "schemaOwner",
-            EXISTS (SELECT FROM pg_depend q
-                     WHERE c.relkind = 'S' AND q.classid = s.classid AND q.objid = s.objid
-                       AND q.refclassid = 'pg_class'::regclass AND q.deptype IN ('a', 'i')) AS follows,
+            s.classid::regclass::text AS catalog, i.type, i.identity, coalesce(n.nspname, sn.nspname)::text AS schema,
+            coalesce(pg_get_userbyid(${ownerOf})::text, '') AS owner,
+            pg_get_userbyid(coalesce(sn.nspowner, n.nspowner))::text AS "schemaOwner",
+            s.classid = 'pg_class'::regclass AND EXISTS (
+              SELECT FROM pg_class c JOIN pg_depend q ON q.objid = c.oid AND q.classid = 'pg_class'::regclass
+               WHERE c.oid = s.objid AND c.relkind = 'S' AND q.refclassid = 'pg_class'::regclass
+                 AND q.deptype IN ('a', 'i')) AS follows,
             s.dbid = 0 AS shared, r.rolname::text AS role
        FROM pg_shdepend s
        JOIN pg_roles r ON r.oid = s.refobjid AND r.rolname::text = ANY ($1::text[])
       CROSS JOIN LATERAL pg_identify_object(s.classid, s.objid, 0) i
-       LEFT JOIN pg_class c ON s.classid = 'pg_class'::regclass AND c.oid = s.objid
-       LEFT JOIN pg_proc p ON s.classid = 'pg_proc'::regclass AND p.oid = s.objid
-       LEFT JOIN pg_namespace n ON s.classid = 'pg_namespace'::regclass AND n.oid = s.objid
-       LEFT JOIN pg_database d ON s.classid = 'pg_database'::regclass AND d.oid = s.objid
-       LEFT JOIN pg_type t ON s.classid = 'pg_type'::regclass AND t.oid = s.objid
-       LEFT JOIN pg_language l ON s.classid = 'pg_language'::regclass AND l.oid = s.objid
-       LEFT JOIN pg_foreign_data_wrapper f ON s.classid = 'pg_foreign_data_wrapper'::regclass AND f.oid = s.objid
-       LEFT JOIN pg_foreign_server v ON s.classid = 'pg_foreign_server'::regclass AND v.oid = s.objid
-       LEFT JOIN pg_largeobject_metadata lo ON s.classid = 'pg_largeobject'::regclass AND lo.oid = s.objid
-       LEFT JOIN pg_default_acl da ON s.classid = 'pg_default_acl'::regclass AND da.oid = s.objid
-       LEFT JOIN pg_namespace dn ON dn.oid = da.defaclnamespace
-       LEFT JOIN pg_tablespace ts ON s.classid = 'pg_tablespace'::regclass AND ts.oid = s.objid
+       LEFT JOIN pg_namespace n ON n.oid = CASE s.classid
+             WHEN 'pg_namespace'::regclass THEN s.objid
+             WHEN 'pg_default_acl'::regclass THEN (SELECT d.defaclnamespace FROM pg_default_acl d WHERE d.oid = s.objid) END
        LEFT JOIN pg_namespace sn ON quote_ident(sn.nspname::text) = i.schema
       WHERE s.refclassid = 'pg_authid'::regclass AND s.deptype = ANY ($2::"char"[])
         AND s.classid <> 'pg_auth_members'::regclass
