@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { isCode } from "./postgres-directories.ts";
@@ -35,8 +36,9 @@ export async function makeRunDirectory(parent: string, dataDirectory?: string): 
   return path;
 }
 
+/** At once: a thousand files removed one by one by promises take four times the processor's time. */
 export async function removeRunDirectory(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true, maxRetries: 3 });
+  rmSync(path, { recursive: true, force: true, maxRetries: 3 });
 }
 
 /** When a process started, as an opaque string; undefined when there is no such process. */

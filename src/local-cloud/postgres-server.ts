@@ -15,6 +15,7 @@ import { type PostgresProcess, startPostgresProcess } from "./postgres-process.t
 import { makeRunDirectory, removeRunDirectory } from "./postgres-run.ts";
 import {
   assertSameBootstrap,
+  bringTemplate,
   copyTemplate,
   prepareTemplate,
   readSuperuserPassword,
@@ -81,7 +82,8 @@ export interface PostgresServer {
 export async function startPostgresServer(options: PostgresServerOptions): Promise<PostgresServer> {
   const directories = await preparePostgresDirectories();
   const binaries = await preparePostgresBinaries(options.major, directories);
-  const template = await prepareTemplate(options.major, options.mode, binaries, directories);
+  const prepared = await prepareTemplate(options.major, options.mode, binaries, directories);
+  const template = await bringTemplate(prepared, directories);
   const runDirectory = await makeRunDirectory(directories.run, options.directory);
   try {
     const dataDirectory = await prepareData(options, template, runDirectory);

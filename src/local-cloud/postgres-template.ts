@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { ServiceError } from "../errors.ts";
 import { exists, type Major, type PostgresBinaries, publish } from "./postgres-binaries.ts";
@@ -43,6 +43,21 @@ export async function prepareTemplate(
     await removeRunDirectory(runDirectory);
   }
   return template;
+}
+
+/** The path of a template on the file system of the servers: a copy where that is another than the cache's. */
+export async function bringTemplate(template: string, directories: PostgresDirectories): Promise<string> {
+  const near = join(directories.templates, basename(template));
+  if (await exists(near)) return near;
+  const runDirectory = await makeRunDirectory(directories.run);
+  try {
+    const copy = join(runDirectory, "data");
+    await copyTemplate(template, copy);
+    await publish(copy, near);
+  } finally {
+    await removeRunDirectory(runDirectory);
+  }
+  return near;
 }
 
 /** Copies the template; the copy appears at once and whole. `cp` keeps the owner when we are root. */

@@ -3,14 +3,22 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { access, chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
 import { preparePostgresBinaries } from "../../src/local-cloud/postgres-binaries.ts";
 import { makeOwnDirectory, preparePostgresDirectories } from "../../src/local-cloud/postgres-directories.ts";
 import { cleanLeftovers } from "../../src/local-cloud/postgres-leftovers.ts";
-import { readProcessStart } from "../../src/local-cloud/postgres-run.ts";
+import {
+  makeRunDirectory,
+  readProcessStart,
+  removeRunDirectory,
+} from "../../src/local-cloud/postgres-run.ts";
 import { startPostgresServer } from "../../src/local-cloud/postgres-server.ts";
-import { prepareTemplate } from "../../src/local-cloud/postgres-template.ts";
+import {
+  bringTemplate,
+  prepareTemplate,
+  readSuperuserPassword,
+} from "../../src/local-cloud/postgres-template.ts";
 import { withClient } from "../support/postgres.ts";
 import { until } from "../support/until.ts";
 
@@ -73,6 +81,23 @@ test("the first server of a machine finds nothing in the cache, which may be on 
     }
   } finally {
     await rm(parent, { recursive: true });
+  }
+});
+
+test("a template is copied once to the file system of the servers, also by two at a time", async () => {
+  const directories = await preparePostgresDirectories();
+  const templates = await makeRunDirectory(directories.run);
+  try {
+    const binaries = await preparePostgresBinaries(17, directories);
+    const kept = await prepareTemplate(17, "strict", binaries, directories);
+    const bring = (from = kept) => bringTemplate(from, { ...directories, templates });
+    const [near, same] = await Promise.all([bring(), bring()]);
+    assert.deepEqual([near, same], [join(templates, basename(kept)), near]);
+    assert.equal(await bring(join("/nowhere", basename(kept))), near);
+    assert.equal(await readSuperuserPassword(near), await readSuperuserPassword(kept));
+    assert.deepEqual((await readdir(templates)).sort(), ["owner.json", basename(kept)].sort());
+  } finally {
+    await removeRunDirectory(templates);
   }
 });
 
