@@ -20,9 +20,8 @@ const roleColumns = `
   r.rolname::text AS name, r.rolcanlogin AS "canLogin", r.rolsuper AS "isSuperuser",
   r.rolcreaterole AS "canCreateRole", r.rolcreatedb AS "canCreateDb", r.rolreplication AS "canReplicate",
   r.rolbypassrls AS "bypassesRls", r.rolinherit AS inherits,
-  shobj_description(r.oid, 'pg_authid') AS comment,
-  ARRAY (SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-          WHERE m.member = r.oid ORDER BY 1) AS "memberOf"`;
+  (SELECT c.description FROM pg_shdescription c WHERE c.objoid = r.oid AND c.classoid = 'pg_authid'::regclass) AS comment,
+  ARRAY (SELECT pg_get_userbyid(m.roleid)::text FROM pg_auth_members m WHERE m.member = r.oid ORDER BY 1) AS "memberOf"`;
 
 /** The roles of these names that exist, by name. */
 export async function readRoles(session: Session, names: readonly string[]): Promise<Map<string, RoleRow>> {
