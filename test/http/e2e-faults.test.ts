@@ -226,11 +226,12 @@ describe("a fault that is there when the service starts", () => {
   }
 
   it("is waited for as long as there is time: the Admin API is slower than one attempt of three may be", async () => {
-    const patient = { ...settings, CONNECTION_TIMEOUT: "15", CONNECTION_RETRY_ATTEMPTS: "3" };
+    const patient = { ...settings, CONNECTION_TIMEOUT: "12", CONNECTION_RETRY_ATTEMPTS: "3" };
     const service = await startCloudService(cloud, { settings: patient });
     await using _ = service;
     await until(async () => (await service.call("listSchemas", analyticsTarget)).status === 200);
-    await cloud.faults.switchOn({ fault: "sql_admin_slow", delay_ms: 5_500 });
+    // A look-up takes two requests one after the other.
+    await cloud.faults.switchOn({ fault: "sql_admin_slow", delay_ms: 2_500 });
     await service.succeed("listSchemas", ordersTarget);
     await service.end();
   });
