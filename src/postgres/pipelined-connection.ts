@@ -185,11 +185,13 @@ class PipelinedConnection implements Connection {
 
   end(): void {
     this.#failure ??= new Error("the connection was ended");
+    this.#tellAnswered();
     this.#client.end().catch(() => this.#client.connection.stream.destroy());
   }
 
   destroy(): void {
     this.#cut(new Error("the connection was cut"));
+    this.#tellAnswered();
   }
 
   #cut(error: Error): void {
