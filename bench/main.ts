@@ -46,7 +46,9 @@ try {
     if (options.only.length > 0 ? !options.only.includes(name) : options.quick && notQuick.includes(name)) {
       continue;
     }
+    const sectionAt = performance.now();
     Object.assign(ratios, await measure({ options, postgres, generator }));
+    say(`  (${name} took ${secondsSince(sectionAt)} s)`);
   }
 } finally {
   await generator.stop();
@@ -56,4 +58,8 @@ try {
 }
 say("\nRatios");
 sayTable(Object.entries(ratios).map(([name, value]) => [name, value.toFixed(3)]));
-say(`\nTook ${Math.round((performance.now() - startedAt) / 1000)} s.`);
+say(`\nTook ${secondsSince(startedAt)} s.`);
+
+function secondsSince(at: number): number {
+  return Math.round((performance.now() - at) / 1000);
+}

@@ -18,7 +18,7 @@ const orders = { instance_name: "orders-db" };
 /** Waits and pauses are short, so that what takes a minute in production takes a second here. */
 const settings = {
   LOG_LEVEL: "INFO",
-  CONNECTION_TIMEOUT: "3",
+  CONNECTION_TIMEOUT: "2",
   CONNECTION_RETRY_ATTEMPTS: "2",
   CONNECTION_POOL_SIZE: "2",
   CONNECTION_POOL_MAX_OVERFLOW: "2",
@@ -77,7 +77,7 @@ describe("a fault that comes while the service is under load", () => {
   const harmless: readonly (readonly [string, object])[] = [
     ["the Admin API is down", { fault: "sql_admin_down" }],
     ["the Admin API resets connections", { fault: "sql_admin_reset" }],
-    ["the Admin API is slow", { fault: "sql_admin_slow", delay_ms: 4500 }],
+    ["the Admin API is slow", { fault: "sql_admin_slow", delay_ms: 3500 }],
     ["the Admin API answers 403", { fault: "sql_admin_status", status: 403 }],
     ["the Admin API answers 429", { fault: "sql_admin_status", status: 429 }],
     ["the Admin API answers 503", { fault: "sql_admin_status", status: 503 }],
@@ -193,13 +193,13 @@ describe("a fault that comes while the service is under load", () => {
 describe("a fault that is there when the service starts", () => {
   const cold: readonly (readonly [string, object, number])[] = [
     ["the Admin API is down", { fault: "sql_admin_down" }, 503],
-    ["the Admin API is too slow", { fault: "sql_admin_slow", delay_ms: 4500 }, 503],
+    ["the Admin API is too slow", { fault: "sql_admin_slow", delay_ms: 3500 }, 503],
     ["the Admin API answers 403", { fault: "sql_admin_status", status: 403 }, 503],
     ["the Admin API answers 503", { fault: "sql_admin_status", status: 503 }, 503],
     ["the secret is missing", { fault: "secret_missing", ...orders }, 404],
     ["the secret is forbidden", { fault: "secret_forbidden", ...orders }, 503],
     ["Secret Manager is unavailable", { fault: "secret_manager_unavailable" }, 503],
-    ["Secret Manager is too slow", { fault: "secret_manager_slow", delay_ms: 4500 }, 503],
+    ["Secret Manager is too slow", { fault: "secret_manager_slow", delay_ms: 3500 }, 503],
     ["the instance refuses connections", { fault: "instance_refusing", ...orders }, 503],
     ["the instance is silent", { fault: "instance_silent", ...orders }, 503],
     ["the instance is shut down", { fault: "instance_stopped", ...orders }, 503],
@@ -207,7 +207,9 @@ describe("a fault that is there when the service starts", () => {
   ];
   for (const [what, fault, status] of cold) {
     it(`is answered ${status} in time and is over when it ends: ${what}`, async () => {
-      const service = await startCloudService(cloud, { settings: { ...settings, CONNECTION_TIMEOUT: "2" } });
+      const service = await startCloudService(cloud, {
+        settings: { ...settings, CONNECTION_TIMEOUT: "1.5" },
+      });
       await using _ = service;
       // Another instance, so that Google's clients are loaded and nothing is known of the sick one.
       await until(async () => (await service.call("listSchemas", analyticsTarget)).status === 200);

@@ -116,7 +116,7 @@ describe("the service that is told to stop while it works on a database", () => 
   });
 
   it("cuts off what is stuck before the deadline, answers it, and leaves no session behind", async () => {
-    await using service = startServiceProcess({ ...settings, SHUTDOWN_TIMEOUT: "12" });
+    await using service = startServiceProcess({ ...settings, SHUTDOWN_TIMEOUT: "6" });
     const port = await service.port();
     assert.equal((await post(port, "/database/schemas")).status, 200);
     const lock = await holdTable();
@@ -155,7 +155,7 @@ describe("the service that is told to stop while it works on a database", () => 
 
   for (const fault of ["secret_manager_slow", "sql_admin_slow"] as const) {
     it(`gives up a connection that waits for an answer of Google's, and ends in time (${fault})`, async () => {
-      await using service = startServiceProcess({ ...settings, SHUTDOWN_TIMEOUT: "12" });
+      await using service = startServiceProcess({ ...settings, SHUTDOWN_TIMEOUT: "6" });
       const port = await service.port();
       await cloud.faults.switchOn({ fault, delay_ms: 25_000 });
       const answer = post(port, "/database/schemas");

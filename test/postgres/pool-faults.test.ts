@@ -438,7 +438,7 @@ describe("an instance that cannot be reached", () => {
     silent.set("silent");
     const servers: Record<string, TestServer> = { ill: { ...throughRelay(), port: silent.port } };
     for (let i = 0; i < 9; i++) servers[`well_${i}`] = server;
-    const settings = { connectionTimeoutMs: 6_000, retryAttempts: 1, size: 2, maxOverflow: 2 };
+    const settings = { connectionTimeoutMs: 4_000, retryAttempts: 1, size: 2, maxOverflow: 2 };
     pools = createTestPools(servers, { settings });
     const ill = Array.from({ length: 20 }, () =>
       rejection(pools.withSession(testTarget("ill", "postgres"), borrower, pidOf)),
