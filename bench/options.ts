@@ -29,13 +29,13 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     },
   });
   const crowdRounds = values.quick ? 3 : 5;
-  const rounds = Number(values.rounds ?? 3 * crowdRounds);
+  const rounds = Number(values.rounds ?? (values.quick ? 7 : 15));
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a whole number above 0");
   return {
     json: values.json,
     quick: values.quick,
     rounds,
-    roundMs: values.quick ? 500 : 1_500,
+    roundMs: values.quick ? 400 : 1_500,
     crowdRounds,
     crowdRoundMs: values.quick ? 2_000 : 4_000,
     connections: values.quick ? [100] : [10, 100, 1000],
