@@ -2,7 +2,11 @@ import type { DocumentData, DocumentReference, DocumentSnapshot, Firestore } fro
 import { instanceKey } from "../domain/target.ts";
 import { dueAt, type StoredAccess } from "../domain/temporary-access.ts";
 import type { AccessStore } from "../operations/access-store.ts";
-import { createFirestoreClient, type FirestoreClientOptions } from "./firestore-client.ts";
+import {
+  createFirestoreClient,
+  type FirestoreClientOptions,
+  type FirestoreWork,
+} from "./firestore-client.ts";
 import { malformedDocument } from "./registry-errors.ts";
 
 export interface AccessStoreOptions extends FirestoreClientOptions {
@@ -23,7 +27,7 @@ const maxOpen = 2_000;
  */
 export function createAccessStore(options: AccessStoreOptions): FirestoreAccessStore {
   const client = createFirestoreClient(options);
-  const use = <T>(work: (firestore: Firestore) => Promise<T>): Promise<T> =>
+  const use = <T>(work: FirestoreWork<T>): Promise<T> =>
     client.use({ deadline: client.newDeadline(), attempts }, work);
   const collectionOf = (firestore: Firestore) => firestore.collection(`${options.collection}_accesses`);
   const documentOf = (firestore: Firestore, id: string): DocumentReference => collectionOf(firestore).doc(id);
@@ -36,18 +40,15 @@ export function createAccessStore(options: AccessStoreOptions): FirestoreAccessS
     },
     read: (id) => use(async (firestore) => parseAccess(await documentOf(firestore, id).get())),
     change: (id, from, fields, onlyIf = () => true) =>
-      use((firestore) =>
-        firestore.runTransaction(
-          async (transaction) => {
-            const document = documentOf(firestore, id);
-            const access = parseAccess(await transaction.get(document));
-            if (access === undefined || !from.includes(access.state) || !onlyIf(access)) return undefined;
-            const changed = { ...access, ...fields };
-            transaction.set(document, accessFields(changed));
-            return changed;
-          },
-          { maxAttempts: 1 },
-        ),
+      use((firestore, transact) =>
+        transact(async (transaction) => {
+          const document = documentOf(firestore, id);
+          const access = parseAccess(await transaction.get(document));
+          if (access === undefined || !from.includes(access.state) || !onlyIf(access)) return undefined;
+          const changed = { ...access, ...fields };
+          transaction.set(document, accessFields(changed));
+          return changed;
+        }),
       ),
     list: (instance, limit) =>
       use(async (firestore) => {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Firestore, Settings } from "@google-cloud/firestore";
+import type { Firestore, Settings, Transaction } from "@google-cloud/firestore";
 import { ServiceError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { stopping, withDeadline } from "./deadline.ts";
@@ -28,10 +28,15 @@ export interface FirestoreUse {
   readonly attempts: number;
 }
 
+/** Reads and writes in one transaction, tried once. It is not committed when its caller has been told of a failure. */
+export type Transact = <T>(change: (transaction: Transaction) => Promise<T>) => Promise<T>;
+
+export type FirestoreWork<T> = (firestore: Firestore, transact: Transact) => Promise<T>;
+
 export interface FirestoreClient {
   newDeadline(): number;
   /** Lends the client to `work`, once for each attempt. Rejects with a ServiceError. */
-  use<T>(use: FirestoreUse, work: (firestore: Firestore) => Promise<T>): Promise<T>;
+  use<T>(use: FirestoreUse, work: FirestoreWork<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -63,10 +68,10 @@ export function createFirestoreClient(options: FirestoreClientOptions): Firestor
   }
 
   /** One attempt. A client whose credentials could not be loaded remembers that for good, and is replaced. */
-  async function attempt<T>(work: (firestore: Firestore) => Promise<T>): Promise<T> {
+  async function attempt<T>(work: FirestoreWork<T>, deadline: number): Promise<T> {
     client ??= { firestore: createClient(), running: new Set() };
     const used = client;
-    const running = used.firestore.then(work);
+    const running = used.firestore.then((firestore) => work(firestore, transactBefore(deadline, firestore)));
     used.running.add(running);
     try {
       return await running;
@@ -91,7 +96,7 @@ export function createFirestoreClient(options: FirestoreClientOptions): Firestor
         for (let made = 1; ; made += 1) {
           let pauseMs: number;
           try {
-            return await attempt(work);
+            return await attempt(work, deadline);
           } catch (error) {
             failure = error;
             const status = readGrpcStatus(error);
@@ -124,6 +129,18 @@ export function createFirestoreClient(options: FirestoreClientOptions): Firestor
       await terminate(last);
     },
   };
+}
+
+function transactBefore(deadline: number, firestore: Firestore): Transact {
+  return (change) =>
+    firestore.runTransaction(
+      async (transaction) => {
+        const result = await change(transaction);
+        if (performance.now() > deadline) throw registryLate();
+        return result;
+      },
+      { maxAttempts: 1 },
+    );
 }
 
 /** A client and the work that it was lent to. */

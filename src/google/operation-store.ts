@@ -7,7 +7,11 @@ import type {
   StepReport,
   StoredOperation,
 } from "../operations/operation-store.ts";
-import { createFirestoreClient, type FirestoreClientOptions } from "./firestore-client.ts";
+import {
+  createFirestoreClient,
+  type FirestoreClientOptions,
+  type FirestoreWork,
+} from "./firestore-client.ts";
 import { malformedDocument } from "./registry-errors.ts";
 
 export interface OperationStoreOptions extends FirestoreClientOptions {
@@ -31,7 +35,7 @@ const runningAtMost = 200;
 export function createOperationStore(options: OperationStoreOptions): FirestoreOperationStore {
   const { now = Date.now } = options;
   const client = createFirestoreClient(options);
-  const use = <T>(work: (firestore: Firestore) => Promise<T>): Promise<T> =>
+  const use = <T>(work: FirestoreWork<T>): Promise<T> =>
     client.use({ deadline: client.newDeadline(), attempts }, work);
   const documentOf = (firestore: Firestore, id: string): DocumentReference =>
     firestore.collection(`${options.collection}_operations`).doc(id);
@@ -75,37 +79,31 @@ export function createOperationStore(options: OperationStoreOptions): FirestoreO
           .find((other) => other.createdAt > createdAt);
       }),
     takeOver: (id, lease) =>
-      use((firestore) =>
-        firestore.runTransaction(
-          async (transaction) => {
-            const document = documentOf(firestore, id);
-            const snapshot = await transaction.get(document);
-            const operation = parseOperation(snapshot);
-            if (operation?.state !== "running") return undefined;
-            const owner: unknown = snapshot.get("lease_owner");
-            if (owner !== lease.owner && leaseUntil(snapshot) > now()) return undefined;
-            transaction.update(document, leaseFields(lease));
-            return operation;
-          },
-          { maxAttempts: 1 },
-        ),
+      use((firestore, transact) =>
+        transact(async (transaction) => {
+          const document = documentOf(firestore, id);
+          const snapshot = await transaction.get(document);
+          const operation = parseOperation(snapshot);
+          if (operation?.state !== "running") return undefined;
+          const owner: unknown = snapshot.get("lease_owner");
+          if (owner !== lease.owner && leaseUntil(snapshot) > now()) return undefined;
+          transaction.update(document, leaseFields(lease));
+          return operation;
+        }),
       ),
     save: (id, lease, progress) =>
-      use((firestore) =>
-        firestore.runTransaction(
-          async (transaction) => {
-            const document = documentOf(firestore, id);
-            const snapshot = await transaction.get(document);
-            if (snapshot.get("lease_owner") !== lease.owner) return false;
-            transaction.update(document, {
-              ...progressFields(progress),
-              ...leaseFields(lease),
-              updated_at: new Date(now()),
-            });
-            return true;
-          },
-          { maxAttempts: 1 },
-        ),
+      use((firestore, transact) =>
+        transact(async (transaction) => {
+          const document = documentOf(firestore, id);
+          const snapshot = await transaction.get(document);
+          if (snapshot.get("lease_owner") !== lease.owner) return false;
+          transaction.update(document, {
+            ...progressFields(progress),
+            ...leaseFields(lease),
+            updated_at: new Date(now()),
+          });
+          return true;
+        }),
       ),
     close: client.close,
   };

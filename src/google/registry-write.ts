@@ -4,6 +4,7 @@ import type { HistoryRecord } from "../domain/history.ts";
 import type { Target } from "../domain/target.ts";
 import { unitedSchemas } from "../domain/united-schemas.ts";
 import type { HistoryEntry, InSyncNote, RegistryChange, RoleRecord } from "../operations/registry.ts";
+import type { Transact } from "./firestore-client.ts";
 import { historyFields, parseRoleDocument, parseTargetDocument, roleFields } from "./registry-documents.ts";
 import { nextHistoryRecord } from "./registry-history.ts";
 
@@ -17,16 +18,15 @@ export interface EntryWrite {
  * Appends to the history and changes the roles, in one transaction. What it returns is one attempt, and may be called
  * until one succeeds: the entry is written once, also when an attempt was committed and its answer lost.
  */
-export function createEntryWriter(write: EntryWrite): (document: DocumentReference) => Promise<void> {
+export function createEntryWriter(
+  write: EntryWrite,
+): (document: DocumentReference, transact: Transact) => Promise<void> {
   let attempted: HistoryRecord | undefined;
-  return (document) =>
-    document.firestore.runTransaction(
-      async (transaction) => {
-        if (attempted !== undefined && (await wasCommitted(transaction, document, attempted))) return;
-        attempted = await writeNext(transaction, document, write);
-      },
-      { maxAttempts: 1 },
-    );
+  return (document, transact) =>
+    transact(async (transaction) => {
+      if (attempted !== undefined && (await wasCommitted(transaction, document, attempted))) return;
+      attempted = await writeNext(transaction, document, write);
+    });
 }
 
 async function wasCommitted(
@@ -87,14 +87,15 @@ async function withEarlierSchemas(
 }
 
 /** The next entry writes the document anew, without the note. */
-export async function writeInSync(document: DocumentReference, note: InSyncNote): Promise<void> {
-  await document.firestore.runTransaction(
-    async (transaction) => {
-      const before = parseTargetDocument(await transaction.get(document));
-      if (before?.revision !== note.revision) return;
-      const { schemas, warnings, ...rest } = note;
-      transaction.update(document, { in_sync: { ...rest, schemas: [...schemas], warnings: [...warnings] } });
-    },
-    { maxAttempts: 1 },
-  );
+export async function writeInSync(
+  document: DocumentReference,
+  transact: Transact,
+  note: InSyncNote,
+): Promise<void> {
+  await transact(async (transaction) => {
+    const before = parseTargetDocument(await transaction.get(document));
+    if (before?.revision !== note.revision) return;
+    const { schemas, warnings, ...rest } = note;
+    transaction.update(document, { in_sync: { ...rest, schemas: [...schemas], warnings: [...warnings] } });
+  });
 }

@@ -66,7 +66,7 @@ export function createRegistry(options: RegistryOptions): FirestoreRegistry {
       // As long as there is time: what was done to the database should not go unrecorded.
       const use = { deadline, attempts: Number.POSITIVE_INFINITY };
       await inTurn(targetDocumentId(target), () =>
-        client.use(use, (firestore) => write(documentOf(firestore, target))),
+        client.use(use, (firestore, transact) => write(documentOf(firestore, target), transact)),
       );
     },
     keepText(target, text) {
@@ -77,7 +77,9 @@ export function createRegistry(options: RegistryOptions): FirestoreRegistry {
     },
     async noteInSync(target, note) {
       await inTurn(targetDocumentId(target), () =>
-        client.use(readUse(), (firestore) => writeInSync(documentOf(firestore, target), note)),
+        client.use(readUse(), (firestore, transact) =>
+          writeInSync(documentOf(firestore, target), transact, note),
+        ),
       );
     },
     readHistory(target, range = {}) {

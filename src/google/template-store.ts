@@ -41,22 +41,19 @@ export function createTemplateStore(options: TemplateStoreOptions): FirestoreTem
     decide: (before: StoredTemplate | undefined) => TemplateWrite,
     definition?: Template,
   ): Promise<TemplateWrite> {
-    const work = (firestore: Firestore) =>
-      firestore.runTransaction(
-        async (transaction) => {
-          const document = documentOf(firestore, name);
-          const result = decide(parseStored(await transaction.get(document)));
-          if (!result.changed) return result;
-          if (definition !== undefined) {
-            const versions = document.collection("versions");
-            transaction.set(versions.doc(definition.version), definitionFields(definition));
-          }
-          transaction.set(document, storedFields(result.template));
-          return result;
-        },
-        { maxAttempts: 1 },
-      );
-    return client.use(readUse(), work);
+    return client.use(readUse(), (firestore, transact) =>
+      transact(async (transaction) => {
+        const document = documentOf(firestore, name);
+        const result = decide(parseStored(await transaction.get(document)));
+        if (!result.changed) return result;
+        if (definition !== undefined) {
+          const versions = document.collection("versions");
+          transaction.set(versions.doc(definition.version), definitionFields(definition));
+        }
+        transaction.set(document, storedFields(result.template));
+        return result;
+      }),
+    );
   }
 
   function keep(template: Template): void {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { Firestore } from "@google-cloud/firestore";
+import { Firestore, type Transaction } from "@google-cloud/firestore";
 import { firstPreviousHash, type HistoryRecord, verifyHistory } from "../../src/domain/history.ts";
 import type { Target } from "../../src/domain/target.ts";
 import { createRegistry, type FirestoreRegistry, type RegistryOptions } from "../../src/google/registry.ts";
@@ -320,8 +320,38 @@ test("contention without end is unavailable, on time", async () => {
   const registry = openRegistry({ timeoutMs: 2_000 });
   server.faults.set({ contendedCommits: 1_000_000 });
   await settled(assertServiceError(registry.record(target, entry()), "unavailable"), 10_000);
+  // Its last attempt may still be on its way.
+  await registry.close();
   server.faults.clear();
-  assert.equal(await registry.read(target), undefined);
+  assert.equal(await openRegistry().read(target), undefined);
+});
+
+test("what waited for longer than its caller is not written", async () => {
+  const began = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<unknown>();
+  class Slow extends Firestore {
+    override async runTransaction<T>(
+      change: (transaction: Transaction) => Promise<T>,
+      options?: Parameters<Firestore["runTransaction"]>[1],
+    ): Promise<T> {
+      const slowly = async (transaction: Transaction) => {
+        began.resolve();
+        await goOn.promise;
+        return change(transaction);
+      };
+      const running = super.runTransaction(slowly, options);
+      running.then(ended.resolve, ended.resolve);
+      return running;
+    }
+  }
+  const loadFirestore = async () => ({ Firestore: Slow as typeof Firestore });
+  const registry = openRegistry({ timeoutMs: 300, loadFirestore });
+  await assertServiceError(registry.record(target, entry()), "timeout");
+  await began.promise;
+  goOn.resolve();
+  await ended.promise;
+  assert.equal(await openRegistry().read(target), undefined);
 });
 
 test("an entry whose answer was lost is written once", async () => {
@@ -351,6 +381,7 @@ test("Firestore being down is unavailable and not empty, soon, and over when it 
   assert.ok((error.retryAfterS ?? 0) > 0);
   await settled(assertServiceError(registry.read({ ...target, database: "other" }), "unavailable"), 10_000);
   await settled(assertServiceError(impatient.record(target, entry()), "unavailable"), 10_000);
+  await impatient.close();
   server.faults.clear();
   assert.equal((await registry.read(target))?.totalHistoryEntries, 1);
 });
