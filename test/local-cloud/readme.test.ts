@@ -28,11 +28,29 @@ interface Answer {
 /** `npm run --silent token -- EMAIL` as package.json has it, but in another directory than the checkout's. */
 const npm = `npm() { [ "$1 $2 $3 $4" = "run --silent token --" ] && node "${join(root, "scripts/token.ts")}" "$5"; }`;
 
-/** Runs a command of the README as it stands, but for the port, after those that get tokens. */
-async function runCommand(command: string, port: number, cwd: string): Promise<Answer> {
+/** The variables that the README's token commands set, run in one shell as they stand. */
+async function readTokens(cwd: string): Promise<Readonly<Record<string, string>>> {
+  const names = tokenCommands.map((command) => command.slice(0, command.indexOf("=")));
+  const print = names.map((name) => `echo "$${name}"`);
+  const { stdout } = await run("bash", ["--norc", "-ec", [npm, ...tokenCommands, ...print].join("\n")], {
+    cwd,
+  });
+  const tokens = stdout.trim().split("\n");
+  assert.equal(tokens.length, names.length);
+  return Object.fromEntries(names.map((name, at) => [name, tokens[at] ?? ""]));
+}
+
+/** Runs a command of the README as it stands, but for the port. */
+async function runCommand(command: string, { port, cwd, tokens }: Place): Promise<Answer> {
   const here = command.replaceAll("localhost:8080", `127.0.0.1:${port}`);
-  const { stdout } = await run("bash", ["-c", [npm, ...tokenCommands, here].join("\n")], { cwd });
+  const { stdout } = await run("bash", ["--norc", "-c", here], { cwd, env: { ...process.env, ...tokens } });
   return JSON.parse(stdout);
+}
+
+interface Place {
+  readonly port: number;
+  readonly cwd: string;
+  readonly tokens: Readonly<Record<string, string>>;
 }
 
 function title(command: string): string {
@@ -46,7 +64,7 @@ describe("the README's commands, in their order", () => {
   const checkout = mkdtempSync(join(tmpdir(), "checkout-"));
   let cloud: LocalCloud;
   let service: ServiceProcess;
-  let port: number;
+  let place: Place;
   const answers = new Map<string, Answer>();
 
   function namesIn(answer: string, field: string): unknown[] {
@@ -63,7 +81,7 @@ describe("the README's commands, in their order", () => {
     const callers = { POLICY_FILE: cloud.policyFile };
     const settings = { ...cloud.settings, ...callers, API_HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "INFO" };
     service = startServiceProcess(settings, { start: join(bundle, "main.js"), cwd: bundle });
-    port = await service.port();
+    place = { port: await service.port(), cwd: checkout, tokens: await readTokens(checkout) };
   });
 
   after(async () => {
@@ -82,7 +100,7 @@ describe("the README's commands, in their order", () => {
 
   for (const command of commands) {
     it(`succeed: ${title(command)}`, async () => {
-      const answer = await runCommand(command, port, checkout);
+      const answer = await runCommand(command, place);
       assert.equal(answer.success, true, JSON.stringify(answer));
       answers.set(title(command), answer);
     });
@@ -91,7 +109,7 @@ describe("the README's commands, in their order", () => {
   it("need the token", async () => {
     assert.equal(blocks[0], "TOKEN=$(npm run --silent token -- alice@example.com)");
     const command = commands.find((each) => each.includes("/database/schemas")) ?? "";
-    const without = await runCommand(command.replace("$TOKEN", ""), port, checkout);
+    const without = await runCommand(command.replace("$TOKEN", ""), place);
     assert.equal(without.status, 401);
   });
 

@@ -1,4 +1,7 @@
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
 import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import { createRegistry } from "../../src/google/registry.ts";
 import { silentLog } from "../../src/log.ts";
 import type { Context } from "../../src/operations/context.ts";
@@ -32,6 +35,38 @@ export interface ChangeOutcome {
     readonly sqlstate: string;
     /** What the answer says of the database, such as `committed`. */
     readonly database: string;
+  };
+}
+
+const goOnMessage = "go on";
+
+/** A process that carries out orders, one after the other. */
+export interface ChangeProcess {
+  /** `beforeRecords` runs in between, where the order says that records wait. */
+  run(order: ChangeOrder, beforeRecords?: () => Promise<void>): Promise<readonly ChangeOutcome[]>;
+  stop(): Promise<void>;
+}
+
+export function startChangeProcess(): ChangeProcess {
+  const child = fork(fileURLToPath(import.meta.url), { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  return {
+    async run(order, beforeRecords) {
+      const signal = AbortSignal.timeout(90_000);
+      child.send(order);
+      if (beforeRecords !== undefined) {
+        const [said] = await once(child, "message", { signal });
+        assert.equal(said, "recording");
+        await beforeRecords();
+        child.send(goOnMessage);
+      }
+      const [outcomes] = await once(child, "message", { signal });
+      return outcomes as readonly ChangeOutcome[];
+    },
+    async stop() {
+      const exited = once(child, "exit");
+      child.disconnect();
+      assert.deepEqual(await exited, [0, null]);
+    },
   };
 }
 
@@ -92,6 +127,7 @@ async function run(context: Context, instance: string, job: ChangeJob): Promise<
 /** Holds every record back until the parent has seen that all of them are about to be made. */
 function waitingToRecord(context: Context, jobs: number): Context {
   let waiting = 0;
+  // The next message: there is no other order meanwhile.
   const goOn = once(process, "message");
   return {
     ...context,
@@ -107,14 +143,19 @@ function waitingToRecord(context: Context, jobs: number): Context {
   };
 }
 
+/** With pools, a registry and what is remembered of its own, as a process that has just started. */
+async function carryOut(order: ChangeOrder): Promise<readonly ChangeOutcome[]> {
+  const { context: own, close } = openChangeContext(order);
+  const { jobs, waitsToRecord } = order;
+  const context = waitsToRecord === true ? waitingToRecord(own, jobs.length) : own;
+  const [instance = ""] = Object.keys(order.servers);
+  const outcomes = await Promise.all(jobs.map((job) => run(context, instance, job)));
+  await close();
+  return outcomes;
+}
+
 if (process.send !== undefined && import.meta.main) {
-  process.once("message", async (order: ChangeOrder) => {
-    const { context: own, close } = openChangeContext(order);
-    const { jobs, waitsToRecord } = order;
-    const context = waitsToRecord === true ? waitingToRecord(own, jobs.length) : own;
-    const [instance = ""] = Object.keys(order.servers);
-    const outcomes = await Promise.all(jobs.map((job) => run(context, instance, job)));
-    await close();
-    process.send?.(outcomes, () => process.disconnect());
+  process.on("message", async (message: ChangeOrder | typeof goOnMessage) => {
+    if (message !== goOnMessage) process.send?.(await carryOut(message));
   });
 }
