@@ -11,13 +11,17 @@ export interface Breaker {
   openSince(): number | undefined;
   /** Nothing failed since the last success, or only long ago: it may be forgotten. */
   isQuiet(): boolean;
-  /** 0 admits the attempt, which must then be judged; else for how long to stay away, in milliseconds. */
-  admit(): number;
+  /** An attempt, which must then be judged; or for how long to stay away, in milliseconds. */
+  admit(): Attempt | number;
+  /** Somebody says that the instance is well again: attempts are admitted, as in the beginning. */
+  reset(): void;
+}
+
+/** An attempt that was admitted. It is judged once: what is said of it later is ignored. */
+export interface Attempt {
   succeeded(): void;
   /** `atMostMs` shortens for how long a breaker that opens by this refuses. */
   failed(atMostMs?: number): void;
-  /** Somebody says that the instance is well again: attempts are admitted, as in the beginning. */
-  reset(): void;
   /** The attempt said nothing about the instance. */
   undecided(): void;
 }
@@ -41,20 +45,45 @@ export function createBreaker({ settings, clock }: BreakerOptions): Breaker {
   let failedAt = 0;
   let openUntil: number | undefined;
   let openSince: number | undefined;
-  let probing = false;
+  /** Others, from before the breaker opened, may still be under way; what becomes of them does not end the probe. */
+  let probe: Attempt | undefined;
 
   function refusedForMs(): number {
     if (openUntil === undefined) return 0;
     const remainingMs = openUntil - clock.now();
     if (remainingMs > 0) return remainingMs;
-    return probing ? probeWaitMs : 0;
+    return probe === undefined ? 0 : probeWaitMs;
   }
 
   function reset(): void {
     failures = 0;
     openUntil = undefined;
     openSince = undefined;
-    probing = false;
+    probe = undefined;
+  }
+
+  function fail(atMostMs: number): void {
+    failures += 1;
+    failedAt = clock.now();
+    if (failures < settings.threshold) return;
+    openSince ??= failedAt;
+    openUntil = failedAt + Math.min(settings.resetMs, atMostMs);
+  }
+
+  function begin(): Attempt {
+    let judged = false;
+    const judge = (tell: () => void): void => {
+      if (judged) return;
+      judged = true;
+      if (probe === attempt) probe = undefined;
+      tell();
+    };
+    const attempt: Attempt = {
+      succeeded: () => judge(reset),
+      failed: (atMostMs = Number.POSITIVE_INFINITY) => judge(() => fail(atMostMs)),
+      undecided: () => judge(() => {}),
+    };
+    return attempt;
   }
 
   return {
@@ -63,22 +92,11 @@ export function createBreaker({ settings, clock }: BreakerOptions): Breaker {
     isQuiet: () => failures === 0 || clock.now() - failedAt > 2 * settings.resetMs,
     admit() {
       const waitMs = refusedForMs();
-      if (waitMs === 0 && openUntil !== undefined) probing = true;
-      return waitMs;
+      if (waitMs > 0) return waitMs;
+      const attempt = begin();
+      if (openUntil !== undefined) probe = attempt;
+      return attempt;
     },
-    succeeded: reset,
     reset,
-    failed(atMostMs = Number.POSITIVE_INFINITY) {
-      failures += 1;
-      failedAt = clock.now();
-      if (failures >= settings.threshold) {
-        openSince ??= failedAt;
-        openUntil = failedAt + Math.min(settings.resetMs, atMostMs);
-      }
-      probing = false;
-    },
-    undecided() {
-      probing = false;
-    },
   };
 }

@@ -1,5 +1,6 @@
 import type { Target } from "../domain/target.ts";
 import type { ServiceError } from "../errors.ts";
+import type { Attempt } from "./breaker.ts";
 import type { Budget } from "./budget.ts";
 import { unlessAborted } from "./clock.ts";
 import { connect } from "./connect.ts";
@@ -36,9 +37,9 @@ export async function tryLogin(means: LoginMeans, target: Target, login: Login):
   await takeSlot(means, target, login.signal);
   let from: "connecting" | "closing" = "connecting";
   try {
-    const refusedForMs = breaker.admit();
-    if (refusedForMs > 0) throw readRefusal(target, refusedForMs).error;
-    const connection = await open(opener, target, login, Math.max(1, deadline - clock.now()));
+    const attempt = breaker.admit();
+    if (typeof attempt === "number") throw readRefusal(target, attempt).error;
+    const connection = await open(opener, target, attempt, login, Math.max(1, deadline - clock.now()));
     if (!("end" in connection)) return connection.taken;
     budget.connected(instance);
     budget.closing(instance);
@@ -52,22 +53,28 @@ export async function tryLogin(means: LoginMeans, target: Target, login: Login):
 }
 
 /** The connection, or what a refusal says of the password. The breaker is told what the attempt says of the instance. */
-async function open(opener: Opener, target: Target, { user, password, signal }: Login, timeoutMs: number) {
-  const { access, clock, breaker } = opener;
+async function open(
+  opener: Opener,
+  target: Target,
+  attempt: Attempt,
+  { user, password, signal }: Login,
+  timeoutMs: number,
+) {
+  const { access, clock } = opener;
   const settings = { ...opener.settings, adminUser: user };
   try {
     const connection = await connect({
       ...{ access, clock, target, password, signal, timeoutMs, settings },
       begunAt: clock.now(),
     });
-    breaker.succeeded();
+    attempt.succeeded();
     return connection;
   } catch (cause) {
     const state = sqlstateOf(cause);
     const failure = readConnectFailure(cause, target, user);
     // What a user may do says nothing of the instance, nor of how the admin fares.
-    if (signal.aborted || aboutUser.has(state)) breaker.undecided();
-    else judge(opener, target, failure);
+    if (signal.aborted || aboutUser.has(state)) attempt.undecided();
+    else judge(opener, target, attempt, failure);
     if (state === sqlstate.invalidPassword) return { taken: false };
     // Refused after the password was taken: the user may not connect to this database.
     if (state === sqlstate.insufficientPrivilege) return { taken: true };

@@ -1,7 +1,7 @@
 import { connectionName, type Target } from "../domain/target.ts";
 import type { Log } from "../log.ts";
 import { backoffMs } from "./backoff.ts";
-import type { Breaker } from "./breaker.ts";
+import type { Attempt, Breaker } from "./breaker.ts";
 import { type Clock, pause, unlessAborted } from "./clock.ts";
 import { connect } from "./connect.ts";
 import { type ConnectFailure, PasswordUnread, readConnectFailure, readRefusal } from "./connect-failure.ts";
@@ -57,7 +57,6 @@ export async function openConnection(opener: Opener, request: OpenRequest): Prom
   try {
     return await keepTrying(opener, request);
   } catch (error) {
-    opener.breaker.undecided();
     return { failure: readConnectFailure(error, request.target, opener.settings.adminUser) };
   }
 }
@@ -65,13 +64,13 @@ export async function openConnection(opener: Opener, request: OpenRequest): Prom
 async function keepTrying(opener: Opener, request: OpenRequest): Promise<Opened> {
   const { clock, settings, breaker } = opener;
   let opened: Opened | undefined;
-  for (let attempt = 1; ; attempt++) {
-    const refusedForMs = breaker.admit();
-    if (refusedForMs > 0) return opened ?? { failure: readRefusal(request.target, refusedForMs) };
-    const attemptsLeft = Math.max(1, settings.retryAttempts - attempt + 1);
-    opened = await attemptToOpen(opener, request, attemptsLeft);
+  for (let made = 1; ; made++) {
+    const attempt = breaker.admit();
+    if (typeof attempt === "number") return opened ?? { failure: readRefusal(request.target, attempt) };
+    const attemptsLeft = Math.max(1, settings.retryAttempts - made + 1);
+    opened = await attemptToOpen(opener, request, attempt, attemptsLeft);
     if ("connection" in opened) return opened;
-    const delayMs = backoffMs(attempt, clock);
+    const delayMs = backoffMs(made, clock);
     if (!opened.failure.retryable || attemptsLeft === 1) return opened;
     if (clock.now() + delayMs >= request.deadline || !request.wanted()) return opened;
     await pause(clock, delayMs, request.signal);
@@ -79,23 +78,27 @@ async function keepTrying(opener: Opener, request: OpenRequest): Promise<Opened>
   }
 }
 
-async function attemptToOpen(opener: Opener, request: OpenRequest, attemptsLeft: number): Promise<Opened> {
-  const { breaker, settings } = opener;
+async function attemptToOpen(
+  opener: Opener,
+  request: OpenRequest,
+  attempt: Attempt,
+  attemptsLeft: number,
+): Promise<Opened> {
   try {
     const connection = await connectWithPassword(opener, request, attemptsLeft);
-    breaker.succeeded();
+    attempt.succeeded();
     return { connection };
   } catch (cause) {
-    const failure = readConnectFailure(cause, request.target, settings.adminUser);
-    if (request.signal.aborted) breaker.undecided();
-    else judge(opener, request.target, failure);
+    const failure = readConnectFailure(cause, request.target, opener.settings.adminUser);
+    if (request.signal.aborted) attempt.undecided();
+    else judge(opener, request.target, attempt, failure);
     return { failure };
   }
 }
 
 /** Tells the instance's breaker, and whoever has to know, that an attempt failed. */
-export function judge(opener: Opener, target: Target, failure: ConnectFailure): void {
-  tellBreaker(opener, failure);
+export function judge(opener: Opener, target: Target, attempt: Attempt, failure: ConnectFailure): void {
+  tellBreaker(opener, attempt, failure);
   if (failure.suspectsMetadata) opener.access.refresh(target);
   opener.log.debug("connecting failed", {
     instance: connectionName(target),
@@ -106,13 +109,17 @@ export function judge(opener: Opener, target: Target, failure: ConnectFailure): 
   opener.onFailure(failure);
 }
 
-function tellBreaker({ breaker, holdsConnections, settings }: Opener, failure: ConnectFailure): void {
+function tellBreaker(
+  { holdsConnections, settings }: Opener,
+  attempt: Attempt,
+  failure: ConnectFailure,
+): void {
   const isOurOwnDoing = failure.sqlstate === sqlstate.tooManyConnections && holdsConnections();
-  if (passingRefusals.has(failure.sqlstate)) breaker.failed(settings.breakerRecoveryMs ?? defaultRecoveryMs);
-  else if (isOurOwnDoing) breaker.undecided();
-  else if (failure.blamesInstance) breaker.failed();
-  else if (failure.sqlstate === undefined) breaker.undecided();
-  else breaker.succeeded();
+  if (passingRefusals.has(failure.sqlstate)) attempt.failed(settings.breakerRecoveryMs ?? defaultRecoveryMs);
+  else if (isOurOwnDoing) attempt.undecided();
+  else if (failure.blamesInstance) attempt.failed();
+  else if (failure.sqlstate === undefined) attempt.undecided();
+  else attempt.succeeded();
 }
 
 async function connectWithPassword(opener: Opener, request: OpenRequest, attemptsLeft: number) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createBreaker } from "../../src/postgres/breaker.ts";
+import { type Attempt, type Breaker, createBreaker } from "../../src/postgres/breaker.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
 function makeBreaker(threshold = 5) {
@@ -8,11 +8,14 @@ function makeBreaker(threshold = 5) {
   return { clock, breaker: createBreaker({ settings: { threshold, resetMs: 60_000 }, clock }) };
 }
 
-function fail(breaker: ReturnType<typeof makeBreaker>["breaker"], times: number) {
-  for (let i = 0; i < times; i++) {
-    assert.equal(breaker.admit(), 0);
-    breaker.failed();
-  }
+function admit(breaker: Breaker): Attempt {
+  const attempt = breaker.admit();
+  if (typeof attempt === "number") assert.fail(`refused for ${attempt} ms`);
+  return attempt;
+}
+
+function fail(breaker: Breaker, times: number) {
+  for (let i = 0; i < times; i++) admit(breaker).failed();
 }
 
 describe("the breaker", () => {
@@ -20,17 +23,17 @@ describe("the breaker", () => {
     const { breaker } = makeBreaker();
     fail(breaker, 4);
     assert.equal(breaker.refusedForMs(), 0);
-    assert.equal(breaker.admit(), 0);
+    admit(breaker);
   });
 
   it("starts counting again after a success", () => {
     const { breaker } = makeBreaker();
     fail(breaker, 4);
     assert.equal(breaker.isQuiet(), false);
-    breaker.succeeded();
+    admit(breaker).succeeded();
     assert.equal(breaker.isQuiet(), true);
     fail(breaker, 4);
-    assert.equal(breaker.admit(), 0);
+    admit(breaker);
   });
 
   it("refuses for the reset time once the threshold is reached", () => {
@@ -50,7 +53,8 @@ describe("the breaker", () => {
     clock.advance(60_000);
     fail(breaker, 1);
     assert.equal(breaker.openSince(), 10);
-    breaker.succeeded();
+    clock.advance(60_000);
+    admit(breaker).succeeded();
     assert.equal(breaker.openSince(), undefined);
   });
 
@@ -59,25 +63,48 @@ describe("the breaker", () => {
     fail(breaker, 5);
     clock.advance(60_000);
     assert.equal(breaker.refusedForMs(), 0);
-    assert.equal(breaker.admit(), 0);
-    assert.ok(breaker.admit() > 0);
+    admit(breaker);
+    assert.equal(breaker.admit(), 1_000);
+  });
+
+  it("lets no other through for what becomes of an attempt from before it opened", () => {
+    const { breaker, clock } = makeBreaker();
+    const [undecided, failing] = [admit(breaker), admit(breaker)];
+    fail(breaker, 5);
+    clock.advance(60_000);
+    const probe = admit(breaker);
+    undecided.undecided();
+    assert.equal(breaker.admit(), 1_000);
+    failing.failed();
+    clock.advance(60_000);
+    assert.equal(breaker.admit(), 1_000);
+    probe.succeeded();
+    admit(breaker);
+  });
+
+  it("takes the first that is said of an attempt", () => {
+    const { breaker } = makeBreaker(1);
+    const attempt = admit(breaker);
+    attempt.succeeded();
+    attempt.failed();
+    admit(breaker);
   });
 
   it("closes when the probe succeeds", () => {
     const { breaker, clock } = makeBreaker();
     fail(breaker, 5);
     clock.advance(60_000);
-    breaker.admit();
-    breaker.succeeded();
-    assert.equal(breaker.admit(), 0);
-    assert.equal(breaker.admit(), 0);
+    admit(breaker).succeeded();
+    admit(breaker);
+    admit(breaker);
   });
 
   it("admits attempts at once when it is reset", () => {
     const { breaker } = makeBreaker();
     fail(breaker, 5);
     breaker.reset();
-    assert.deepEqual([breaker.admit(), breaker.isQuiet()], [0, true]);
+    admit(breaker);
+    assert.equal(breaker.isQuiet(), true);
     fail(breaker, 4);
     assert.equal(breaker.refusedForMs(), 0);
   });
@@ -86,8 +113,7 @@ describe("the breaker", () => {
     const { breaker, clock } = makeBreaker();
     fail(breaker, 5);
     clock.advance(60_000);
-    breaker.admit();
-    breaker.failed();
+    admit(breaker).failed();
     assert.equal(breaker.admit(), 60_000);
   });
 
@@ -95,17 +121,16 @@ describe("the breaker", () => {
     const { breaker, clock } = makeBreaker();
     fail(breaker, 5);
     clock.advance(60_000);
-    breaker.admit();
-    breaker.undecided();
-    assert.equal(breaker.admit(), 0);
+    admit(breaker).undecided();
+    admit(breaker);
   });
 
   it("refuses for less when the failure says that it will pass, and never for more", () => {
     const { breaker } = makeBreaker(1);
-    breaker.failed(5_000);
+    admit(breaker).failed(5_000);
     assert.equal(breaker.refusedForMs(), 5_000);
     breaker.reset();
-    breaker.failed(90_000);
+    admit(breaker).failed(90_000);
     assert.equal(breaker.refusedForMs(), 60_000);
   });
 
