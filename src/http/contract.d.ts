@@ -1054,7 +1054,8 @@ export interface paths {
          * Hold requests back
          * @description Lends no connection until `/pools/resume`. Requests wait as long as CONNECTION_TIMEOUT and are then answered 503.
          *     What runs goes on; each connection is closed when it comes back. `complete` says that none is left: then the
-         *     database can be restarted, moved or dropped. It holds for this process, and for databases without a pool too.
+         *     database can be restarted, moved or dropped. When the pause is ended meanwhile, it is answered at once, without
+         *     `complete`. It holds for this process, and for databases without a pool too.
          */
         readonly post: operations["pausePools"];
         readonly delete?: never;

@@ -16,7 +16,7 @@ export interface PoolsCommand {
 }
 
 export interface PoolsCommanded {
-  /** The last connection that was to go has gone. */
+  /** The last connection that was to go has gone, and no resume came between. */
   readonly complete: boolean;
   /** The pools of the scope as they are now. */
   readonly pools: readonly PoolReport[];
@@ -66,18 +66,18 @@ function asCommand(done: string, begin: (console: Console, scope: Scope) => Begu
   return async ({ pools }, call, { scope, waitMs }) => {
     const begun = begin(pools.console, scope);
     call.log.warning(`pools were ${done}`, { scope: describeScope(scope), actor: call.actor });
-    const complete = await settlesWithin(begun.done, waitMs, call.signal);
+    const complete = await isTrueWithin(begun.done, waitMs, call.signal);
     return { complete, pools: pools.console.list(scope) };
   };
 }
 
-/** Whether it resolved before the time was up, or the caller had gone. */
-async function settlesWithin(work: Promise<void>, limitMs: number, signal: AbortSignal): Promise<boolean> {
+/** Whether it resolved with true before the time was up, or the caller had gone. */
+async function isTrueWithin(work: Promise<boolean>, limitMs: number, signal: AbortSignal): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const giveUp = () => resolve(false);
   const timer = setTimeout(giveUp, limitMs);
   signal.addEventListener("abort", giveUp, { once: true });
-  work.then(() => resolve(true));
+  work.then(resolve);
   try {
     return await promise;
   } finally {

@@ -25,9 +25,12 @@ export interface PoolReport {
   readonly stats: Readonly<PoolStats>;
 }
 
-/** Begun at once; `done` resolves when the last connection that is to go has gone. */
+/**
+ * Begun at once; `done` resolves with true when the last connection that is to go has gone, or with false when a pause was
+ * ended before by `resume`.
+ */
 export interface Begun {
-  readonly done: Promise<void>;
+  readonly done: Promise<boolean>;
 }
 
 /** PgBouncer's commands, for what is in a scope. */
@@ -77,10 +80,10 @@ export function createConsole({
     for (const entry of entries()) if (covers(scope, entry.target)) yield entry;
   }
 
-  function begin(scope: Scope, command: (pool: Pool) => Promise<void>): Begun {
-    const ends: Promise<void>[] = [];
+  function begin(scope: Scope, command: (pool: Pool) => Promise<unknown>): Begun {
+    const ends: Promise<unknown>[] = [];
     for (const { pool } of entriesOf(scope)) if (pool !== undefined) ends.push(command(pool));
-    return { done: Promise.all(ends).then(() => {}) };
+    return { done: Promise.all(ends).then((all) => !all.includes(false)) };
   }
 
   function stateOf({ pool, target }: ConsoleEntry): PoolState {

@@ -89,8 +89,8 @@ export interface Pool {
   close(error: ServiceError): void;
   /** Closes the lent connections as well. */
   cut(): void;
-  /** Lends nothing until `resume()`. Resolves when it is quiet. */
-  pause(): Promise<void>;
+  /** Lends nothing until `resume()`. Resolves with true when it is quiet, or with false when it was resumed before. */
+  pause(): Promise<boolean>;
   resume(): void;
   /** Replaces its connections: idle ones now, lent ones when they come back. Resolves when the last of them is closed. */
   drain(): Promise<void>;
@@ -115,7 +115,8 @@ export function createPool(options: PoolOptions): Pool {
   let paused = options.paused;
   /** Connections whose opening had begun by then are not lent again. */
   let staleUntil = Number.NEGATIVE_INFINITY;
-  const whenQuiet: (() => void)[] = [];
+  /** Who waits for the end of what runs, which a resume may come before. */
+  const pausing: ((isQuiet: boolean) => void)[] = [];
 
   const live = () => members.live;
   let extra = 0;
@@ -218,8 +219,12 @@ export function createPool(options: PoolOptions): Pool {
   }
 
   function tellIfEmpty(failed: boolean): void {
-    if (isQuiet()) for (const tell of whenQuiet.splice(0)) tell();
+    if (isQuiet()) tellPausing(true);
     if (isEmpty()) options.onEmpty(pool, failed);
+  }
+
+  function tellPausing(isQuiet: boolean): void {
+    for (const tell of pausing.splice(0)) tell(isQuiet);
   }
 
   function openingFailed(failure: ConnectFailure): void {
@@ -336,16 +341,16 @@ export function createPool(options: PoolOptions): Pool {
     }
   }
 
-  async function pause(): Promise<void> {
+  async function pause(): Promise<boolean> {
     paused = true;
     openings.withdraw();
     members.retireIdle();
-    if (isQuiet()) return;
-    await new Promise<void>((resolve) => whenQuiet.push(resolve));
+    return isQuiet() || new Promise<boolean>((resolve) => pausing.push(resolve));
   }
 
   function resume(): void {
     paused = false;
+    tellPausing(false);
     openings.match();
   }
 

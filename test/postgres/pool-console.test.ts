@@ -247,6 +247,19 @@ describe("a pause", () => {
     await relay.close();
   });
 
+  it("that is ended before what runs has ended waits no longer for it", async () => {
+    open({ size: 2, maxOverflow: 0 });
+    const running = await hold();
+    const pause = pools.console.pause(orders);
+    pools.console.resume(orders);
+    assert.equal(await pause.done, false);
+    const again = pools.console.pause(orders);
+    running.release();
+    assert.equal(await again.done, true);
+    await running.done;
+    pools.console.resume(orders);
+  });
+
   it("keeps who waits for a connection that cannot be opened any more: the server may be down already", async () => {
     const relay = await startRelay(server.port);
     relay.set("silent");
