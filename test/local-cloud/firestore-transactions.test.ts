@@ -99,7 +99,7 @@ describe("transactions of the Firestore stand-in", () => {
     assert.equal((await ref.get()).get("n"), 0);
     const start = performance.now();
     await other.doc(ref.path).update({ n: 2 });
-    assert.ok(performance.now() - start < 3_000);
+    assert.ok(performance.now() - start < 10_000);
   });
 
   test("a precondition that fails at commit takes back the whole transaction", async () => {

@@ -146,7 +146,7 @@ describe("closing the pools", () => {
     await pools.close({ deadlineMs: 0 });
     const tookMs = performance.now() - startedAt;
     assert.equal(await countSessions(), 0);
-    assert.ok(tookMs < 2_500, `it took ${tookMs} ms`);
+    assert.ok(tookMs < 6_000, `it took ${tookMs} ms`);
     for (const { status, ...rest } of await running)
       assert.equal(status === "rejected" && "reason" in rest && rest.reason.details.reason, "shutting_down");
   });
