@@ -1,35 +1,24 @@
 import type { DesiredState } from "../domain/desired-state.ts";
 import type { RecordedStatement } from "../domain/history.ts";
-import { holdsInSchemas, type ManagedRole } from "../domain/managed-role.ts";
 import { previewStatements, type StatementPreview } from "../domain/plan.ts";
-import { comparePlans, planIdOf } from "../domain/plan-id.ts";
+import { planIdOf } from "../domain/plan-id.ts";
 import type { Template } from "../domain/role-template.ts";
 import type { Target } from "../domain/target.ts";
-import { unitedSchemas } from "../domain/united-schemas.ts";
 import { ServiceError } from "../errors.ts";
-import type { Session } from "../postgres/session.ts";
 import { readTemporaryMemberships } from "./access.ts";
 import { isChange, withStanding } from "./access-standing.ts";
 import { sweepBeforeRead } from "./access-sweep.ts";
-import {
-  type Applied,
-  type Attempt,
-  applyDecision,
-  type Decide,
-  type Decision,
-  findAttempt,
-  planOnly,
-} from "./apply.ts";
+import { type Attempt, applyDecision, type Decide, type Decision, findAttempt, planOnly } from "./apply.ts";
 import type { Call, Context } from "./context.ts";
 import { withInstanceLock } from "./instance-lock.ts";
-import type { Declared } from "./kept-state.ts";
-import { readBeforeChange, recordChange, recordedOf, recordFailure, type Subject } from "./record.ts";
-import type { RegistryStatus, RoleRecord } from "./registry.ts";
+import { keepPlan, withPlanId } from "./kept-plan.ts";
+import { readBeforeChange, recordFailure, type Subject } from "./record.ts";
+import type { RegistryStatus } from "./registry.ts";
 import { assertMayUseTemplate } from "./role-permission.ts";
-import { recordOf } from "./role-records.ts";
 import { withMore } from "./state-additions.ts";
 import { type Rights, watchRights } from "./state-changes.ts";
 import { decideState, type PlannedState, type PlanSummary, type StateWish } from "./state-plan.ts";
+import { recordState } from "./state-record.ts";
 import type { StateMode } from "./state-scope.ts";
 import { findTemplate, resolveTemplate } from "./template-lookup.ts";
 
@@ -196,124 +185,4 @@ function planResult(target: Target, mode: StateMode, decision: Decision<PlannedS
     summary: decision.result.summary,
     warnings: decision.warnings,
   };
-}
-
-/** The first decision in a transaction is held against the plan that was asked for; the check after it is not. */
-function withPlanId(
-  context: Context,
-  call: Call,
-  target: Target,
-  { planId, mode }: ApplyStateInput,
-  decide: Decide<PlannedState>,
-): Decide<PlannedState> {
-  if (planId === undefined) return decide;
-  const seen = new WeakSet<Session>();
-  return async (session) => {
-    const decision = await decide(session);
-    if (seen.has(session)) return decision;
-    seen.add(session);
-    const statements = previewStatements(decision.statements);
-    const present = planIdOf(target, mode, statements);
-    if (present !== planId) throw await otherPlan(context, call, target, planId, { present, statements });
-    return decision;
-  };
-}
-
-interface OtherPlan {
-  readonly present: string;
-  readonly statements: readonly StatementPreview[];
-}
-
-async function otherPlan(
-  context: Context,
-  call: Call,
-  target: Target,
-  planId: string,
-  { present, statements }: OtherPlan,
-): Promise<ServiceError> {
-  const kept = await readKeptPlan(context, call, target, planId);
-  const now = statements.map((one) => one.sql);
-  const difference = kept === undefined ? undefined : comparePlans(kept, now);
-  const because =
-    kept === undefined
-      ? "the plan of that id is not known (any more); what would run now is in details.statements"
-      : "the database, or the state that was sent, is not what it was when the plan was made";
-  return new ServiceError("conflict", `The plan is another one now: ${because}. Nothing was touched.`, {
-    details: {
-      because,
-      plan_id: planId,
-      present_plan_id: present,
-      ...(difference ?? { statements: now.slice(0, 500) }),
-    },
-  });
-}
-
-/** Plans are kept so that a later apply can say what differs. A plan that could not be kept is a good plan all the same. */
-async function keepPlan(context: Context, call: Call, target: Target, plan: StatePlanResult): Promise<void> {
-  const text = JSON.stringify(plan.statements.map((one) => one.sql));
-  try {
-    await context.registry.keepText(target, { kind: "plans", id: plan.planId, text });
-  } catch (error) {
-    call.log.warning("a plan could not be kept", { error });
-  }
-}
-
-async function readKeptPlan(
-  context: Context,
-  call: Call,
-  target: Target,
-  planId: string,
-): Promise<readonly string[] | undefined> {
-  try {
-    const text = await context.registry.readText(target, { kind: "plans", id: planId });
-    return text === undefined ? undefined : JSON.parse(text);
-  } catch (error) {
-    call.log.warning("an earlier plan could not be read", { error });
-    return undefined;
-  }
-}
-
-interface StateChange {
-  readonly before: RegistryStatus | undefined;
-  readonly applied: Applied<PlannedState>;
-  readonly subject: Subject;
-  readonly planId: string;
-  readonly declared: Declared;
-}
-
-async function recordState(
-  context: Context,
-  call: Call,
-  target: Target,
-  { before, applied, subject, planId, declared }: StateChange,
-): Promise<void> {
-  const known = new Map(before?.roles.map((role) => [role.name, role]));
-  const roles = templateRecords(applied).map((role) => unitedSchemas(role, known.get(role.name)));
-  const isKnown = (role: RoleRecord): boolean => {
-    const record = known.get(role.name);
-    return (
-      record?.checksum === role.checksum && record.version === role.version && record.status === role.status
-    );
-  };
-  if (!isChange(applied) && roles.every(isKnown)) return;
-  const change = { ...subject, ...recordedOf(applied), before, planId, declared };
-  await recordChange(context, call, target, change, { upsertRoles: roles });
-}
-
-function templateRecords({ result, failedOptional }: Applied<PlannedState>): RoleRecord[] {
-  const { templates, degraded, schemaOwners } = result;
-  const schemasOf = (role: ManagedRole): string[] =>
-    templates.filter((one) => one.roles.some(({ name }) => name === role.name)).map((one) => one.schema);
-  const failed = new Set(failedOptional.map(({ statement }) => statement.role));
-  const records = templates.flatMap(({ roles, schema }) =>
-    roles.map((role): RoleRecord => {
-      const owner = role.scope === "schema" ? schemaOwners.get(schema) : undefined;
-      return {
-        ...recordOf(role, degraded.has(role.name) || failed.has(role.name)),
-        ...(owner === undefined ? {} : { schemaOwner: owner }),
-        ...(role.scope === "database" && holdsInSchemas(role) ? { schemas: schemasOf(role) } : {}),
-      };
-    }),
-  );
-  return [...new Map(records.map((role) => [role.name, role])).values()];
 }

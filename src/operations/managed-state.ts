@@ -1,4 +1,5 @@
-import { type DesiredState, emptyState, isExpressibleRole } from "../domain/desired-state.ts";
+import { type DesiredState, emptyState } from "../domain/desired-state.ts";
+import { isExpressibleRole } from "../domain/desired-state-parser.ts";
 import { parseRoleMark, roleMarkPrefix } from "../domain/managed-role.ts";
 import { isSystemRole } from "../domain/names.ts";
 import { readUserSchemas } from "../postgres/acl-catalog.ts";

@@ -1,5 +1,6 @@
 import { publicGrantee } from "../domain/desired-grants.ts";
-import { type DesiredState, isExpressibleRole } from "../domain/desired-state.ts";
+import type { DesiredState } from "../domain/desired-state.ts";
+import { isExpressibleRole } from "../domain/desired-state-parser.ts";
 import { identifierFault } from "../domain/names.ts";
 import {
   type AclObject,

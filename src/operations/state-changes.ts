@@ -1,10 +1,6 @@
 import { type FutureAtom, type GrantAtom, groupAtoms } from "../domain/desired-grants.ts";
-import {
-  type DesiredMembership,
-  type DesiredState,
-  isExpressibleRole,
-  isGrantableRole,
-} from "../domain/desired-state.ts";
+import { type DesiredMembership, type DesiredState, isGrantableRole } from "../domain/desired-state.ts";
+import { isExpressibleRole } from "../domain/desired-state-parser.ts";
 import { parseRoleMark, roleMarkPrefix } from "../domain/managed-role.ts";
 import { identifierFault, isSystemRole } from "../domain/names.ts";
 import { readAclRows, readDefaultAclRows, readUserSchemas } from "../postgres/acl-catalog.ts";

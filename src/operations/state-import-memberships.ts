@@ -1,4 +1,5 @@
-import { type DesiredState, isExpressibleRole, isGrantableRole } from "../domain/desired-state.ts";
+import { type DesiredState, isGrantableRole } from "../domain/desired-state.ts";
+import { isExpressibleRole } from "../domain/desired-state-parser.ts";
 import { parseRoleMark } from "../domain/managed-role.ts";
 import { isSystemRole } from "../domain/names.ts";
 import { type Membership, type RoleRow, readMemberships, readRoles } from "../postgres/role-catalog.ts";

@@ -1,4 +1,5 @@
-import { canonicalState, type DesiredState, emptyState, isExpressibleRole } from "../domain/desired-state.ts";
+import { canonicalState, type DesiredState, emptyState } from "../domain/desired-state.ts";
+import { isExpressibleRole } from "../domain/desired-state-parser.ts";
 import { identifierFault, isSystemRole } from "../domain/names.ts";
 import type { Target } from "../domain/target.ts";
 import { ServiceError } from "../errors.ts";

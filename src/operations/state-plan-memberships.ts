@@ -1,4 +1,5 @@
-import { type DesiredMembership, isExpressibleRole, isGrantableRole } from "../domain/desired-state.ts";
+import { type DesiredMembership, isGrantableRole } from "../domain/desired-state.ts";
+import { isExpressibleRole } from "../domain/desired-state-parser.ts";
 import { type ChainedGrant, endChain } from "../domain/grant-chain.ts";
 import { isSystemRole } from "../domain/names.ts";
 import type { Statement } from "../domain/plan.ts";

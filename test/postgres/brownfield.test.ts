@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { parseDesiredState } from "../../src/domain/desired-state.ts";
+import { parseDesiredState } from "../../src/domain/desired-state-parser.ts";
 import type { Target } from "../../src/domain/target.ts";
 import { ServiceError } from "../../src/errors.ts";
 import type { Context } from "../../src/operations/context.ts";

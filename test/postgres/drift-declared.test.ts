@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseDesiredState } from "../../src/domain/desired-state.ts";
+import { parseDesiredState } from "../../src/domain/desired-state-parser.ts";
 import { applyState } from "../../src/operations/desired-state.ts";
 import { readDrift } from "../../src/operations/drift.ts";
 import { initializeRoles } from "../../src/operations/roles.ts";

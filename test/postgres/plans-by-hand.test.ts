@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type DesiredStateInput, parseDesiredState } from "../../src/domain/desired-state.ts";
+import { type DesiredStateInput, parseDesiredState } from "../../src/domain/desired-state-parser.ts";
 import type { StatementPreview } from "../../src/domain/plan.ts";
 import { inDatabase, type Target } from "../../src/domain/target.ts";
 import { cleanupUser } from "../../src/operations/cleanup.ts";

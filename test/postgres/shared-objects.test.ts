@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type DesiredStateInput, parseDesiredState } from "../../src/domain/desired-state.ts";
+import { type DesiredStateInput, parseDesiredState } from "../../src/domain/desired-state-parser.ts";
 import type { Target } from "../../src/domain/target.ts";
 import { applyState, planState } from "../../src/operations/desired-state.ts";
 import { readDrift } from "../../src/operations/drift.ts";

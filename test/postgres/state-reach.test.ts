@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import request from "supertest";
-import type { DesiredStateInput } from "../../src/domain/desired-state.ts";
+import type { DesiredStateInput } from "../../src/domain/desired-state-parser.ts";
 import type { Target } from "../../src/domain/target.ts";
 import { realOperations } from "../../src/http/operations.ts";
 import { assertContract } from "../support/contract.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type DesiredStateInput, emptyState, parseDesiredState } from "../../src/domain/desired-state.ts";
+import { emptyState } from "../../src/domain/desired-state.ts";
+import { type DesiredStateInput, parseDesiredState } from "../../src/domain/desired-state-parser.ts";
 import { endChain } from "../../src/domain/grant-chain.ts";
 import { comparePlans, planIdOf } from "../../src/domain/plan-id.ts";
 import { subtractState } from "../../src/domain/state-snapshot.ts";

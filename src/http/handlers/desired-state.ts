@@ -1,4 +1,5 @@
-import { type DesiredState, type DesiredStateInput, parseDesiredState } from "../../domain/desired-state.ts";
+import type { DesiredState } from "../../domain/desired-state.ts";
+import { type DesiredStateInput, parseDesiredState } from "../../domain/desired-state-parser.ts";
 import type { StatePlanResult } from "../../operations/desired-state.ts";
 import { counted } from "../plan-answer.ts";
 import type { Answer, Handlers } from "../typed.ts";
