@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import type { QueryResult, QueryResultRow } from "pg";
+import type { Client, QueryResult, QueryResultRow } from "pg";
 import type { DoorFaults, Login } from "./door.ts";
 import { exists, type Major, preparePostgresBinaries } from "./postgres-binaries.ts";
 import { ADMIN, type Mode, passwordStatement, SUPERUSER } from "./postgres-bootstrap.ts";
@@ -67,6 +67,8 @@ export interface PostgresServer {
     text: string,
     values?: readonly unknown[],
   ): Promise<QueryResult<Row>>;
+  /** Lends a connection of the superuser's, as if it were a new one. */
+  withSuperuser<Result>(database: string, work: (client: Client) => Promise<Result>): Promise<Result>;
   /** Serves a connection that the server-side proxy has decrypted. */
   accept(stream: Duplex, login: Login): void;
   /** For what comes by `accept` and, in permissive mode from 16 on, to `port`. */
@@ -213,10 +215,10 @@ function createServer(options: PostgresServerOptions, parts: Parts): PostgresSer
       await server.querySuperuser("postgres", text);
     },
     async dropDatabase(name) {
-      await sessions.release(name);
       await server.querySuperuser("postgres", `DROP DATABASE ${escapeName(name)}`);
     },
     querySuperuser: sessions.query,
+    withSuperuser: sessions.lend,
     accept: entrance.accept,
     faults: entrance.faults,
     async shutDown() {

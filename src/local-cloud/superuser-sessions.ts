@@ -9,12 +9,20 @@ export interface SuperuserSessions {
     text: string,
     values?: readonly unknown[],
   ): Promise<QueryResult<Row>>;
+  /** Lends a connection that nobody else has. What is left open, set or made for the session is gone after. */
+  lend<Result>(database: string, work: (client: Client) => Promise<Result>): Promise<Result>;
   /** Ends the connection to this database that is kept, or all. */
   release(database?: string): Promise<void>;
 }
 
 /** PostgreSQL waits five seconds for the sessions of a database that is dropped or copied: they must be gone before. */
-const idleMs = 200;
+const idleMs = 2_000;
+
+/** What waits for the sessions of databases that it names; of one that comes through here they are ended before. */
+const waits = /\b(create|alter|drop)\s+database\b/i;
+
+/** So that an instance with few connections has some left. */
+const mostKept = 4;
 
 interface Kept {
   readonly client: Client;
@@ -22,8 +30,8 @@ interface Kept {
 }
 
 /**
- * To connect takes more of the processor than twenty statements do, and tests ask again and again: what has answered is
- * cleaned and kept for a moment, at most one connection for each database. One whose statement failed is not kept.
+ * To connect takes more of the processor than twenty statements do, and tests ask again and again: a connection is
+ * cleaned after use and kept for a moment, at most one for each database.
  */
 export function createSuperuserSessions(address: Omit<SocketAddress, "database">): SuperuserSessions {
   const kept = new Map<string, Kept>();
@@ -35,12 +43,6 @@ export function createSuperuserSessions(address: Omit<SocketAddress, "database">
     return found?.client;
   }
 
-  function keep(database: string, client: Client): void {
-    const timer = setTimeout(() => void take(database)?.end(), idleMs);
-    timer.unref();
-    kept.set(database, { client, timer });
-  }
-
   async function open(database: string): Promise<Client> {
     const client = await openSocket({ ...address, database });
     client.on("end", () => {
@@ -49,27 +51,41 @@ export function createSuperuserSessions(address: Omit<SocketAddress, "database">
     return client;
   }
 
+  async function giveBack(database: string, client: Client): Promise<void> {
+    // Fails in a transaction that was left open, and where the session has ended.
+    const clean = await client.query("DISCARD ALL").then(
+      () => true,
+      () => false,
+    );
+    if (!clean || kept.has(database)) return client.end();
+    const timer = setTimeout(() => void take(database)?.end(), idleMs);
+    timer.unref();
+    kept.set(database, { client, timer });
+    const [oldest = database] = kept.keys();
+    if (kept.size > mostKept) await take(oldest)?.end();
+  }
+
+  async function release(databases: Iterable<string>): Promise<void> {
+    await Promise.all([...databases].map((name) => take(name)?.end()));
+  }
+
+  async function lend<Result>(database: string, work: (client: Client) => Promise<Result>): Promise<Result> {
+    const client = take(database) ?? (await open(database));
+    try {
+      return await work(client);
+    } finally {
+      await giveBack(database, client);
+    }
+  }
+
   return {
+    lend,
     async query<Row extends QueryResultRow>(database: string, text: string, values?: readonly unknown[]) {
-      const client = take(database) ?? (await open(database));
-      try {
-        const result = values ? await client.query<Row>(text, [...values]) : await client.query<Row>(text);
-        // Fails in a transaction that was left open.
-        const clean = await client.query("DISCARD ALL").then(
-          () => true,
-          () => false,
-        );
-        if (clean && !kept.has(database)) keep(database, client);
-        else await client.end();
-        return result;
-      } catch (error) {
-        await client.end();
-        throw error;
-      }
+      if (waits.test(text)) await release([...kept.keys()].filter((name) => text.includes(name)));
+      return lend(database, (client) =>
+        values ? client.query<Row>(text, [...values]) : client.query<Row>(text),
+      );
     },
-    async release(database) {
-      const databases = database === undefined ? [...kept.keys()] : [database];
-      await Promise.all(databases.map((name) => take(name)?.end()));
-    },
+    release: (database) => release(database === undefined ? kept.keys() : [database]),
   };
 }

@@ -41,6 +41,28 @@ describe("statements of the superuser, whose connection is kept for a moment", (
     assert.deepEqual(await ask("SELECT to_regclass('half_done') AS half_done"), [{ half_done: null }]);
   });
 
+  it("may be several on a connection that is lent, also after one that failed, and leave it clean", async () => {
+    const before = await pidOf();
+    const failing = server.withSuperuser("postgres", async (client) => {
+      await client.query("SET SESSION AUTHORIZATION postgres; SET work_mem = '1MB'");
+      assert.deepEqual((await client.query("SELECT user")).rows, [{ user: "postgres" }]);
+      await client.query("SELECT 1 / 0");
+    });
+    await assert.rejects(failing, { code: "22012" });
+    const [after] = await ask("SELECT pg_backend_pid() AS pid, user, current_setting('work_mem') AS memory");
+    assert.deepEqual([after?.pid, after?.user, after?.memory], [before, "cloudsqladmin", "4MB"]);
+  });
+
+  it("keep connections to few databases", async () => {
+    const names = Array.from({ length: 6 }, (_, at) => `few ${at}`);
+    for (const name of names) await server.createDatabase(name);
+    for (const name of names) await pidOf(name);
+    // Of these six; the one that asks is its own.
+    const left = "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname LIKE 'few _'";
+    const [{ n } = {}] = await ask(left);
+    assert.ok(Number(n) <= 4, String(n));
+  });
+
   it("do not wait for one another", async () => {
     const [waited, quick] = [ask("SELECT pg_sleep(0.3), pg_backend_pid() AS pid"), await pidOf()];
     assert.notEqual((await waited)[0]?.pid, quick);

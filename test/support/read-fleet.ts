@@ -7,7 +7,7 @@ import type { Call, Context } from "../../src/operations/context.ts";
 import type { Registry } from "../../src/operations/registry.ts";
 import type { ClosablePools } from "../../src/postgres/pools.ts";
 import { createTestPools, type TestPoolsOptions, testTarget } from "./pools.ts";
-import { startServers, withClient } from "./postgres.ts";
+import { startServers } from "./postgres.ts";
 
 export const majors = [14, 15, 16, 17, 18] as const satisfies readonly Major[];
 
@@ -49,10 +49,9 @@ export async function startReadFleet(
     if (found === undefined) throw new Error(`PostgreSQL ${major} was not started`);
     return found;
   };
-  const sql = (major: Major, database: string, text: string): Promise<void> =>
-    withClient(server(major).superuserUrl(database), async (client) => {
-      await client.query(text);
-    });
+  const sql = async (major: Major, database: string, text: string): Promise<void> => {
+    await server(major).querySuperuser(database, text);
+  };
   return {
     pools,
     context: {

@@ -9,7 +9,7 @@ import type { Pools } from "../../src/postgres/session.ts";
 import { createMemoryRegistry, type MemoryRegistry } from "./memory-registry.ts";
 import { createMemoryTemplates, type MemoryTemplates } from "./memory-templates.ts";
 import { createTestPools, testTarget } from "./pools.ts";
-import { startServers, withClient } from "./postgres.ts";
+import { startServers } from "./postgres.ts";
 
 export const majors = [14, 15, 16, 17, 18] as const satisfies readonly Major[];
 export type Mode = "permissive" | "strict";
@@ -50,7 +50,6 @@ export async function startRoleFleet(mode: Mode, wanted: readonly Major[] = majo
     if (found === undefined) throw new Error(`${name} was not started`);
     return found;
   };
-  const url = (target: Target): string => find(target.instance).superuserUrl(target.database);
   const contextOn = (pools: Pools): Context => ({
     pools,
     registry,
@@ -78,17 +77,22 @@ export async function startRoleFleet(mode: Mode, wanted: readonly Major[] = majo
     async createDatabase(major, database, text) {
       await find(`pg${major}`).createDatabase(database);
       const target = testTarget(`pg${major}`, database);
-      if (text !== undefined) await withClient(url(target), (client) => client.query(text));
+      if (text !== undefined) await find(target.instance).querySuperuser(database, text);
       return target;
     },
     sql: async <Row extends pg.QueryResultRow>(target: Target, text: string, values?: unknown[]) =>
       (await find(target.instance).querySuperuser<Row>(target.database, text, values)).rows,
     as: (target, role, text, keep) =>
-      withClient(url(target), async (client) => {
+      find(target.instance).withSuperuser(target.database, async (client) => {
         await client.query("SELECT set_config('session_authorization', $1, false)", [role]);
         await client.query("BEGIN");
-        await client.query(text);
-        await client.query(keep === undefined ? "ROLLBACK" : "COMMIT");
+        let end = "ROLLBACK";
+        try {
+          await client.query(text);
+          if (keep !== undefined) end = "COMMIT";
+        } finally {
+          await client.query(end);
+        }
       }),
     async stop() {
       await Promise.all(allPools.map((pools) => pools.close()));
