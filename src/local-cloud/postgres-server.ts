@@ -6,7 +6,6 @@ import type { Client, QueryResult, QueryResultRow } from "pg";
 import type { DoorFaults, Login } from "./door.ts";
 import { exists, type Major, preparePostgresBinaries } from "./postgres-binaries.ts";
 import { ADMIN, type Mode, passwordStatement, SUPERUSER } from "./postgres-bootstrap.ts";
-import { querySocket } from "./postgres-client.ts";
 import { type PostgresDirectories, preparePostgresDirectories } from "./postgres-directories.ts";
 import { createEntrance, type Entrance } from "./postgres-entrance.ts";
 import { atExit } from "./postgres-exit.ts";
@@ -21,7 +20,7 @@ import {
   readSuperuserPassword,
   writeSuperuserPassword,
 } from "./postgres-template.ts";
-import { createSuperuserSessions } from "./superuser-sessions.ts";
+import { createSuperuserSessions, type SuperuserSessions } from "./superuser-sessions.ts";
 
 export interface PostgresServerOptions {
   readonly major: Major;
@@ -100,9 +99,9 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
       });
     const running = await start();
     try {
-      const passwords = await setPasswords(options, running, dataDirectory, directories);
+      const opened = await openSessions(options, running, dataDirectory, directories);
       const entrance = await createEntrance(options, running);
-      return createServer(options, { dataDirectory, runDirectory, running, entrance, passwords, start });
+      return createServer(options, { dataDirectory, runDirectory, running, entrance, ...opened, start });
     } catch (error) {
       await running.stop();
       throw error;
@@ -133,6 +132,10 @@ function serverSettings(options: PostgresServerOptions): Record<string, string> 
     dynamic_shared_memory_type: "mmap",
     min_wal_size: "32MB",
     max_wal_size: "1GB",
+    // What costs each start, and no use is made of.
+    shared_buffers: "32MB",
+    max_logical_replication_workers: "0",
+    ...(options.major < 18 ? {} : { io_workers: "1" }),
     timezone: "UTC",
     ...(options.durable ? {} : fast),
     ...options.settings,
@@ -140,23 +143,32 @@ function serverSettings(options: PostgresServerOptions): Record<string, string> 
 }
 
 interface Passwords {
-  readonly superuser: string;
+  superuser: string;
   admin: string;
 }
 
-async function setPasswords(
+/** Sets the passwords, on the first of the superuser's sessions. */
+async function openSessions(
   options: PostgresServerOptions,
   process: PostgresProcess,
   dataDirectory: string,
   directories: PostgresDirectories,
-): Promise<Passwords> {
+): Promise<{ sessions: SuperuserSessions; passwords: Passwords }> {
   const before = await readSuperuserPassword(dataDirectory);
   const superuser = options.superuserPassword ?? (options.directory ? before : generatePassword());
-  const admin = options.adminPassword ?? generatePassword();
-  const statements = [passwordStatement(SUPERUSER, superuser), passwordStatement(ADMIN, admin)];
-  await querySocket({ ...process, database: "postgres", password: before }, statements.join(";"));
+  const passwords = { superuser: before, admin: options.adminPassword ?? generatePassword() };
+  const sessions = createSuperuserSessions({
+    socketDirectory: process.socketDirectory,
+    port: process.port,
+    get password() {
+      return passwords.superuser;
+    },
+  });
+  const statements = [passwordStatement(SUPERUSER, superuser), passwordStatement(ADMIN, passwords.admin)];
+  await sessions.query("postgres", statements.join(";"));
   await writeSuperuserPassword(dataDirectory, superuser, directories.serverUser);
-  return { superuser, admin };
+  passwords.superuser = superuser;
+  return { sessions, passwords };
 }
 
 interface Parts {
@@ -164,17 +176,17 @@ interface Parts {
   readonly runDirectory: string;
   readonly running: PostgresProcess;
   readonly entrance: Entrance;
+  readonly sessions: SuperuserSessions;
   readonly passwords: Passwords;
   readonly start: (port: number) => Promise<PostgresProcess>;
 }
 
 function createServer(options: PostgresServerOptions, parts: Parts): PostgresServer {
-  const { dataDirectory, runDirectory, entrance, passwords } = parts;
-  const { port, socketDirectory } = parts.running;
+  const { dataDirectory, runDirectory, entrance, passwords, sessions } = parts;
+  const { port } = parts.running;
   let running: PostgresProcess | undefined = parts.running;
   const url = (user: string, password: string, database: string) =>
     `postgresql://${user}:${encodeURIComponent(password)}@127.0.0.1:${entrance.port}/${encodeURIComponent(database)}`;
-  const sessions = createSuperuserSessions({ socketDirectory, port, password: passwords.superuser });
   const forget = atExit(() => {
     running?.abandon();
     rmSync(runDirectory, { recursive: true, force: true });
