@@ -9,7 +9,10 @@ export interface SuperuserSessions {
     text: string,
     values?: readonly unknown[],
   ): Promise<QueryResult<Row>>;
-  /** Lends a connection that nobody else has. What is left open, set or made for the session is gone after. */
+  /**
+   * Lends a connection that nobody else has. What is left open, set or made for the session is gone after. Not
+   * for statements with a name: the client would think them prepared still.
+   */
   lend<Result>(database: string, work: (client: Client) => Promise<Result>): Promise<Result>;
   /** Ends the connection to this database that is kept, or all. */
   release(database?: string): Promise<void>;
