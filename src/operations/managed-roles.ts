@@ -26,23 +26,26 @@ export async function readManagedRoles(
   const wide = marked.filter(({ mark }) => mark.schema === null).map(({ name }) => name);
   const schemasOf = wide.length === 0 ? new Map<string, string[]>() : await readGrantedSchemas(session, wide);
   const found = new Map<string, ManagedRole[]>();
+  const expanded = new Map<string, readonly ManagedRole[]>();
   for (const { name, mark } of marked) {
     for (const schema of mark.schema === null ? (schemasOf.get(name) ?? []) : [mark.schema]) {
-      const role = await findRole(session, book, mark, schema);
+      const key = JSON.stringify([mark.template, mark.version, schema]);
+      const roles = expanded.get(key) ?? (await expand(session, book, mark, schema));
+      expanded.set(key, roles);
+      const role = roles.find(({ kind }) => kind === mark.kind);
       if (role?.name === name) found.set(schema, [...(found.get(schema) ?? []), role]);
     }
   }
   return found;
 }
 
-async function findRole(
+async function expand(
   session: Session,
   book: TemplateBook,
-  { template, version, database, kind }: RoleMark,
+  { template, version, database }: RoleMark,
   schema: string,
-): Promise<ManagedRole | undefined> {
+): Promise<readonly ManagedRole[]> {
   const definition = await book.definition(template, version);
-  if (definition === undefined) return undefined;
-  const major = Math.floor(session.versionNum / 10_000);
-  return expandTemplate(definition, database, schema, major).find((role) => role.kind === kind);
+  if (definition === undefined) return [];
+  return expandTemplate(definition, database, schema, Math.floor(session.versionNum / 10_000));
 }
