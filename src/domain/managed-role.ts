@@ -83,7 +83,8 @@ export function expandTemplate(
     template.roles.map((role) => [role.kind, managedRoleName(template, role, database, schema)]),
   );
   assertDistinct(template, names);
-  return template.roles.map((role) => {
+  const definitions = expandDefinitions(template, major);
+  return template.roles.map((role, at) => {
     const name = names.get(role.kind) ?? role.kind;
     const fault = isSystemRole(name) ? "is reserved for PostgreSQL or Cloud SQL" : identifierFault(name);
     if (fault !== undefined) {
@@ -97,13 +98,29 @@ export function expandTemplate(
       database,
       template: template.name,
       version: template.version,
-      checksum: definitionChecksum(template, role),
       inherits: role.inherits.map((kind) => names.get(kind) ?? kind),
-      nativeRoles: role.nativeRoles.filter((native) => nativeRoleSince(native) <= major),
       extensions: role.extensions,
-      ...expandPrivileges(role, major),
+      ...(definitions[at] as Definition),
     };
   });
+}
+
+type Definition = Privileges & Pick<ManagedRole, "checksum" | "nativeRoles">;
+
+/** Kept, since of the same template they are the same in every schema, and there may be hundreds. */
+const definitionsOf = new WeakMap<Template, Map<number, readonly Definition[]>>();
+
+function expandDefinitions(template: Template, major: number): readonly Definition[] {
+  const byMajor = definitionsOf.get(template) ?? new Map<number, readonly Definition[]>();
+  const known = byMajor.get(major);
+  if (known !== undefined) return known;
+  const definitions = template.roles.map((role) => ({
+    checksum: definitionChecksum(template, role),
+    nativeRoles: role.nativeRoles.filter((native) => nativeRoleSince(native) <= major),
+    ...expandPrivileges(role, major),
+  }));
+  definitionsOf.set(template, byMajor.set(major, definitions));
+  return definitions;
 }
 
 function assertDistinct(template: Template, names: ReadonlyMap<string, string>): void {
