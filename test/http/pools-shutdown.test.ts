@@ -4,6 +4,7 @@ import { after, before, describe, it } from "node:test";
 import type { LocalCloud } from "../../src/local-cloud/cloud.ts";
 import type { LocalInstance } from "../../src/local-cloud/local-instance.ts";
 import { startTestCloud } from "../support/cloud.ts";
+import { prepareServiceBundle } from "../support/service-bundle.ts";
 import { startServiceProcess } from "../support/service-process.ts";
 import { until } from "../support/until.ts";
 
@@ -61,9 +62,11 @@ function startClients(port: number, agent: Agent) {
 
 describe("the service that is told to stop under full load", () => {
   let cloud: LocalCloud;
+  let start: string;
 
   before(async () => {
     cloud = await startTestCloud();
+    start = await prepareServiceBundle();
   });
 
   after(() => cloud.stop());
@@ -111,18 +114,21 @@ describe("the service that is told to stop under full load", () => {
   }
 
   it("ends with 0 within its time, answers everybody it took in, and leaves no session", async () => {
-    await using service = startServiceProcess({
-      ...cloud.settings,
-      AUTH_MODE: "none",
-      API_HOST: "127.0.0.1",
-      PORT: "0",
-      CONNECTION_POOL_SIZE: "5",
-      CONNECTION_POOL_MAX_OVERFLOW: "0",
-      CONNECTION_MAX_READS: "1",
-      SHARED_READS: "false",
-      LOG_LEVEL: "INFO",
-      SHUTDOWN_TIMEOUT: "30",
-    });
+    await using service = startServiceProcess(
+      {
+        ...cloud.settings,
+        AUTH_MODE: "none",
+        API_HOST: "127.0.0.1",
+        PORT: "0",
+        CONNECTION_POOL_SIZE: "5",
+        CONNECTION_POOL_MAX_OVERFLOW: "0",
+        CONNECTION_MAX_READS: "1",
+        SHARED_READS: "false",
+        LOG_LEVEL: "INFO",
+        SHUTDOWN_TIMEOUT: "30",
+      },
+      { start },
+    );
     const port = await service.port();
     const agent = new Agent({ keepAlive: true });
     const { load, answers, statuses } = startClients(port, agent);
@@ -151,17 +157,20 @@ describe("the service that is told to stop under full load", () => {
   });
 
   it("answers everybody, or refuses them at once, where reads share connections", async () => {
-    await using service = startServiceProcess({
-      ...cloud.settings,
-      AUTH_MODE: "none",
-      API_HOST: "127.0.0.1",
-      PORT: "0",
-      CONNECTION_POOL_SIZE: "2",
-      CONNECTION_POOL_MAX_OVERFLOW: "0",
-      SHARED_READS: "false",
-      LOG_LEVEL: "INFO",
-      SHUTDOWN_TIMEOUT: "30",
-    });
+    await using service = startServiceProcess(
+      {
+        ...cloud.settings,
+        AUTH_MODE: "none",
+        API_HOST: "127.0.0.1",
+        PORT: "0",
+        CONNECTION_POOL_SIZE: "2",
+        CONNECTION_POOL_MAX_OVERFLOW: "0",
+        SHARED_READS: "false",
+        LOG_LEVEL: "INFO",
+        SHUTDOWN_TIMEOUT: "30",
+      },
+      { start },
+    );
     const port = await service.port();
     const agent = new Agent({ keepAlive: true });
     const { load, answers, statuses } = startClients(port, agent);
@@ -197,13 +206,16 @@ describe("the service that is told to stop under full load", () => {
   });
 
   it("answers 503 to requests of a paused database, and ends in time too", async () => {
-    await using service = startServiceProcess({
-      ...cloud.settings,
-      AUTH_MODE: "none",
-      API_HOST: "127.0.0.1",
-      PORT: "0",
-      SHUTDOWN_TIMEOUT: "30",
-    });
+    await using service = startServiceProcess(
+      {
+        ...cloud.settings,
+        AUTH_MODE: "none",
+        API_HOST: "127.0.0.1",
+        PORT: "0",
+        SHUTDOWN_TIMEOUT: "30",
+      },
+      { start },
+    );
     const port = await service.port();
     const agent = new Agent({ keepAlive: true });
     const orders = { database_name: "orders" };

@@ -4,8 +4,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, it } from "node:test";
-import { startServiceProcess } from "../support/service-process.ts";
+import { before, describe, it } from "node:test";
+import { prepareServiceBundle } from "../support/service-bundle.ts";
+import { type ServiceProcess, startServiceProcess } from "../support/service-process.ts";
 import { until } from "../support/until.ts";
 
 const quick = {
@@ -13,6 +14,20 @@ const quick = {
   // There is no Firestore, and none is to be looked for.
   OPERATION_SWEEP_INTERVAL: "0",
 };
+
+let start: string;
+
+before(async () => {
+  start = await prepareServiceBundle();
+});
+
+/** The service as it is deployed. */
+function startBundle(
+  settings: Readonly<Record<string, string>>,
+  options: { readonly nodeArguments?: readonly string[] } = {},
+): ServiceProcess {
+  return startServiceProcess(settings, { start, ...options });
+}
 
 /** A request whose body is not complete, which is one that runs. `finish` sends the rest; `answer` is all that came. */
 async function sendHalf(
@@ -39,7 +54,7 @@ async function sendHalf(
 
 describe("the process", () => {
   it("refuses to start with wrong settings, names them all, and shows no value that could be secret", async () => {
-    await using service = startServiceProcess({
+    await using service = startBundle({
       PORT: "http",
       CONNECTION_TIMEOUT: "-1",
       SQL_ADMIN_ENDPOINT: "https://root:hunter2@host",
@@ -63,7 +78,7 @@ describe("the process", () => {
     const directory = await mkdtemp(join(tmpdir(), "settings-"));
     const path = join(directory, "pools.env");
     await writeFile(path, "CONNECTION_POOL_SIZE=7");
-    await using service = startServiceProcess({ ...quick, SETTINGS_FILE: path, CONNECTION_POOL_SIZE: "3" });
+    await using service = startBundle({ ...quick, SETTINGS_FILE: path, CONNECTION_POOL_SIZE: "3" });
     const url = `http://127.0.0.1:${await service.port()}/pools/reload`;
     const reload = async () => {
       const headers = { "Content-Type": "application/json" };
@@ -97,13 +112,13 @@ describe("the process", () => {
   });
 
   it("refuses to start without the settings file that it is told of", async () => {
-    await using service = startServiceProcess({ ...quick, SETTINGS_FILE: "/nowhere/pools.env" });
+    await using service = startBundle({ ...quick, SETTINGS_FILE: "/nowhere/pools.env" });
     assert.equal(await service.exited, 1);
     assert.match(service.stderr(), /SETTINGS_FILE: expected a file that can be read, found ENOENT/);
   });
 
   it("refuses to start without authentication where others than this machine can call", async () => {
-    await using service = startServiceProcess({ ...quick, AUTH_MODE: "none", API_HOST: "0.0.0.0" });
+    await using service = startBundle({ ...quick, AUTH_MODE: "none", API_HOST: "0.0.0.0" });
     assert.equal(await service.exited, 1);
     assert.match(
       service.stderr(),
@@ -112,7 +127,7 @@ describe("the process", () => {
   });
 
   it("says in the log which version starts, with which settings", async () => {
-    await using service = startServiceProcess({ ...quick, APP_VERSION: "9.9.9", API_WORKERS: "4" });
+    await using service = startBundle({ ...quick, APP_VERSION: "9.9.9", API_WORKERS: "4" });
     await service.port();
     const [line] = service.log();
     assert.match(line?.message ?? "", /9\.9\.9 listens on 127\.0\.0\.1:\d+/);
@@ -124,14 +139,14 @@ describe("the process", () => {
     const other = createServer().listen(0, "127.0.0.1");
     await once(other, "listening");
     const { port } = other.address() as { port: number };
-    await using service = startServiceProcess({ ...quick, PORT: String(port) });
+    await using service = startBundle({ ...quick, PORT: String(port) });
     assert.equal(await service.exited, 1);
     assert.match(service.log()[0]?.message ?? "", new RegExp(`Port ${port} is taken.*PORT=0`));
     other.close();
   });
 
   it("says which setting is wrong when its address is not one of this machine", async () => {
-    await using service = startServiceProcess({
+    await using service = startBundle({
       ...{ ...quick, API_HOST: "192.0.2.1", AUTH_MODE: "id-token" },
       AUTH_AUDIENCES: "https://manager.example.com",
     });
@@ -143,7 +158,7 @@ describe("the process", () => {
 describe("the process that is told to stop", () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     it(`ends at once on ${signal} when nothing runs, idle connections notwithstanding`, async () => {
-      await using service = startServiceProcess(quick);
+      await using service = startBundle(quick);
       const port = await service.port();
       const answer = await fetch(`http://127.0.0.1:${port}/health`);
       await answer.text();
@@ -160,7 +175,7 @@ describe("the process that is told to stop", () => {
 
   for (const header of ["Accept: */*", "Expect: 100-continue"]) {
     it(`finishes the request that runs, says that the connection closes, and accepts no other (${header})`, async () => {
-      await using service = startServiceProcess(quick);
+      await using service = startBundle(quick);
       const port = await service.port();
       const request = await sendHalf(port, header);
       service.child.kill("SIGTERM");
@@ -176,7 +191,7 @@ describe("the process that is told to stop", () => {
   }
 
   it("does not wait for ever: what still runs at the deadline is given up, and the exit code says so", async () => {
-    await using service = startServiceProcess({ ...quick, SHUTDOWN_TIMEOUT: "0.5" });
+    await using service = startBundle({ ...quick, SHUTDOWN_TIMEOUT: "0.5" });
     const request = await sendHalf(await service.port());
     const startedAt = performance.now();
     service.child.kill("SIGTERM");
@@ -187,7 +202,7 @@ describe("the process that is told to stop", () => {
   });
 
   it("ends at once on a second signal", async () => {
-    await using service = startServiceProcess({ ...quick, SHUTDOWN_TIMEOUT: "60" });
+    await using service = startBundle({ ...quick, SHUTDOWN_TIMEOUT: "60" });
     const request = await sendHalf(await service.port());
     service.child.kill("SIGTERM");
     await until(() => service.stdout().includes('"Draining"'));
@@ -202,7 +217,7 @@ describe("the process in trouble", () => {
 
   it("survives a rejection that nobody handled, and logs it", async () => {
     const nodeArguments = onSignal('Promise.reject(new Error("from a library"));Promise.reject("closed")');
-    await using service = startServiceProcess(quick, { nodeArguments });
+    await using service = startBundle(quick, { nodeArguments });
     const port = await service.port();
     service.child.kill("SIGUSR2");
     await until(() => service.stdout().includes('"count":2'));
@@ -214,7 +229,7 @@ describe("the process in trouble", () => {
 
   it("drains and exits 1 after an exception that nobody caught", async () => {
     const nodeArguments = onSignal('throw new Error("a bug")');
-    await using service = startServiceProcess(quick, { nodeArguments });
+    await using service = startBundle(quick, { nodeArguments });
     const request = await sendHalf(await service.port());
     service.child.kill("SIGUSR2");
     await until(() => service.stdout().includes('"Draining"'));
@@ -224,8 +239,19 @@ describe("the process in trouble", () => {
     assert.match(service.stdout(), /a bug/);
   });
 
+  it("names the sources of a bundle in what it says of a fault, as the image starts it", async () => {
+    const broken = 'import{Server}from"node:http";Server.prototype.listen=()=>{throw new Error("a bug")}';
+    const nodeArguments = ["--enable-source-maps", "--import", `data:text/javascript,${broken}`];
+    await using service = startBundle(quick, { nodeArguments });
+    assert.equal(await service.exited, 1);
+    assert.match(
+      String(service.log()[0]?.stack_trace),
+      /a bug\n.*\n +at run\d? \(\S+\/src\/main\.ts:\d+:\d+\)/,
+    );
+  });
+
   it("goes on when the reader of its log goes away", async () => {
-    await using service = startServiceProcess(quick);
+    await using service = startBundle(quick);
     const port = await service.port();
     service.child.stdout?.destroy();
     for (let i = 0; i < 3; i += 1) {

@@ -3,6 +3,7 @@ import { after, before, describe, it } from "node:test";
 import type { LocalCloud } from "../../src/local-cloud/cloud.ts";
 import type { LocalInstance } from "../../src/local-cloud/local-instance.ts";
 import { startTestCloud } from "../support/cloud.ts";
+import { prepareServiceBundle } from "../support/service-bundle.ts";
 import { startServiceProcess } from "../support/service-process.ts";
 import { until } from "../support/until.ts";
 
@@ -30,9 +31,11 @@ describe("the service that is told to stop while it works on a database", () => 
   let cloud: LocalCloud;
   let instance: LocalInstance;
   let settings: Record<string, string>;
+  let start: string;
 
   before(async () => {
     cloud = await startTestCloud();
+    start = await prepareServiceBundle();
     const found = cloud.instances.find(({ name }) => name === target.instance_name);
     assert.ok(found);
     instance = found;
@@ -96,7 +99,7 @@ describe("the service that is told to stop while it works on a database", () => 
   }
 
   it("answers what runs, refuses what waits at once, and leaves no session behind", async () => {
-    await using service = startServiceProcess(settings);
+    await using service = startServiceProcess(settings, { start });
     const port = await service.port();
     assert.equal((await post(port, "/database/schemas")).status, 200);
     assert.equal(await readSessions(), 1);
@@ -116,7 +119,7 @@ describe("the service that is told to stop while it works on a database", () => 
   });
 
   it("cuts off what is stuck before the deadline, answers it, and leaves no session behind", async () => {
-    await using service = startServiceProcess({ ...settings, SHUTDOWN_TIMEOUT: "6" });
+    await using service = startServiceProcess({ ...settings, SHUTDOWN_TIMEOUT: "6" }, { start });
     const port = await service.port();
     assert.equal((await post(port, "/database/schemas")).status, 200);
     const lock = await holdTable();
@@ -139,7 +142,7 @@ describe("the service that is told to stop while it works on a database", () => 
   });
 
   it("finishes a request that still looks up its instance", async () => {
-    await using service = startServiceProcess(settings);
+    await using service = startServiceProcess(settings, { start });
     const port = await service.port();
     await cloud.faults.switchOn({ fault: "sql_admin_slow", delay_ms: 500 });
     const answer = post(port, "/database/schemas");
@@ -155,7 +158,7 @@ describe("the service that is told to stop while it works on a database", () => 
 
   for (const fault of ["secret_manager_slow", "sql_admin_slow"] as const) {
     it(`gives up a connection that waits for an answer of Google's, and ends in time (${fault})`, async () => {
-      await using service = startServiceProcess({ ...settings, SHUTDOWN_TIMEOUT: "6" });
+      await using service = startServiceProcess({ ...settings, SHUTDOWN_TIMEOUT: "6" }, { start });
       const port = await service.port();
       await cloud.faults.switchOn({ fault, delay_ms: 25_000 });
       const answer = post(port, "/database/schemas");

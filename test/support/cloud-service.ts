@@ -87,7 +87,7 @@ export async function startCloudService(
       OPERATION_WAIT: "90",
       ...settings,
     },
-    { start, nodeArguments: ["--enable-source-maps"] },
+    { start },
   );
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const url = `http://127.0.0.1:${await process.port()}`;
