@@ -15,6 +15,44 @@ import { until } from "../support/until.ts";
 const billingTarget = { ...ordersTarget, database_name: "billing" };
 const orders = { instance_name: "orders-db" };
 
+/** A fault of the instance that is named. */
+const of =
+  (fault: string, more = {}) =>
+  (instance_name: string) => ({ fault, instance_name, ...more });
+
+/** Each has an instance of its own, of which the service knows nothing yet. */
+const cold: readonly (readonly [string, (instance_name: string) => object, number])[] = [
+  ["the Admin API is down", () => ({ fault: "sql_admin_down" }), 503],
+  ["the Admin API is too slow", () => ({ fault: "sql_admin_slow", delay_ms: 3500 }), 503],
+  ["the Admin API answers 403", () => ({ fault: "sql_admin_status", status: 403 }), 503],
+  ["the Admin API answers 503", () => ({ fault: "sql_admin_status", status: 503 }), 503],
+  ["the secret is missing", of("secret_missing"), 404],
+  ["the secret is forbidden", of("secret_forbidden"), 503],
+  ["Secret Manager is unavailable", () => ({ fault: "secret_manager_unavailable" }), 503],
+  ["Secret Manager is too slow", () => ({ fault: "secret_manager_slow", delay_ms: 3500 }), 503],
+  ["the instance refuses connections", of("instance_refusing"), 503],
+  ["the instance is silent", of("instance_silent"), 503],
+  ["the instance is shut down", of("instance_stopped"), 503],
+  ["the secret is out of date", of("password_rotated", { secret: "unchanged" }), 503],
+];
+const coldTarget = (at: number) => ({
+  ...ordersTarget,
+  ...{ instance_name: `cold-${at + 1}`, database_name: "postgres" },
+});
+
+const { project_id, region } = ordersTarget;
+const fleet = {
+  project_id,
+  instances: [
+    { ...{ instance_name: "orders-db", region }, ...{ version: 17, databases: ["orders", "billing"] } },
+    {
+      ...{ instance_name: "analytics-db", region: analyticsTarget.region, secret: "global" },
+      ...{ version: 15, databases: ["analytics"] },
+    },
+    ...cold.map((_, at) => ({ instance_name: `cold-${at + 1}`, region, version: 17 })),
+  ],
+};
+
 /** Waits and pauses are short, so that what takes a minute in production takes a second here. */
 const settings = {
   LOG_LEVEL: "INFO",
@@ -46,7 +84,7 @@ function assertAllWell(answers: readonly Answer[]): void {
 let cloud: LocalCloud;
 
 before(async () => {
-  cloud = await startTestCloud();
+  cloud = await startTestCloud(fleet);
 });
 afterEach(() => cloud.faults.clear());
 after(() => cloud?.stop());
@@ -190,32 +228,25 @@ describe("a fault that comes while the service is under load", () => {
   }
 });
 
-describe("a fault that is there when the service starts", () => {
-  const cold: readonly (readonly [string, object, number])[] = [
-    ["the Admin API is down", { fault: "sql_admin_down" }, 503],
-    ["the Admin API is too slow", { fault: "sql_admin_slow", delay_ms: 3500 }, 503],
-    ["the Admin API answers 403", { fault: "sql_admin_status", status: 403 }, 503],
-    ["the Admin API answers 503", { fault: "sql_admin_status", status: 503 }, 503],
-    ["the secret is missing", { fault: "secret_missing", ...orders }, 404],
-    ["the secret is forbidden", { fault: "secret_forbidden", ...orders }, 503],
-    ["Secret Manager is unavailable", { fault: "secret_manager_unavailable" }, 503],
-    ["Secret Manager is too slow", { fault: "secret_manager_slow", delay_ms: 3500 }, 503],
-    ["the instance refuses connections", { fault: "instance_refusing", ...orders }, 503],
-    ["the instance is silent", { fault: "instance_silent", ...orders }, 503],
-    ["the instance is shut down", { fault: "instance_stopped", ...orders }, 503],
-    ["the secret is out of date", { fault: "password_rotated", secret: "unchanged", ...orders }, 503],
-  ];
-  for (const [what, fault, status] of cold) {
+describe("a fault that is there when an instance is asked for the first time", () => {
+  let service: CloudService;
+
+  before(async () => {
+    service = await startCloudService(cloud, { settings: { ...settings, CONNECTION_TIMEOUT: "1.5" } });
+  });
+  after(async () => {
+    await service?.[Symbol.asyncDispose]();
+  });
+
+  for (const [at, [what, fault, status]] of cold.entries()) {
     it(`is answered ${status} in time and is over when it ends: ${what}`, async () => {
-      const service = await startCloudService(cloud, {
-        settings: { ...settings, CONNECTION_TIMEOUT: "1.5" },
-      });
-      await using _ = service;
-      // Another instance, so that Google's clients are loaded and nothing is known of the sick one.
+      const target = coldTarget(at);
+      // Another instance, so that Google's clients are loaded, and what the last fault has left is over.
       await until(async () => (await service.call("listSchemas", analyticsTarget)).status === 200);
-      await cloud.faults.switchOn(fault);
-      const ask = () => service.call("listSchemas", ordersTarget);
-      const answers = await Promise.all([ask(), ask(), service.call("checkDatabaseHealth", billingTarget)]);
+      await cloud.faults.switchOn(fault(target.instance_name));
+      const ask = () => service.call("listSchemas", target);
+      const other = { ...target, database_name: "template1" };
+      const answers = await Promise.all([ask(), ask(), service.call("checkDatabaseHealth", other)]);
       for (const answer of [...answers, await ask()]) {
         assert.equal(answer.status, status, answer.text);
         assertRefusal(answer);
@@ -223,14 +254,14 @@ describe("a fault that is there when the service starts", () => {
       assert.equal((await service.call("getServiceHealth")).status, 200);
       await cloud.faults.clear();
       await until(async () => (await ask()).status === 200);
-      await service.end();
     });
   }
 
+  it("leaves a service that ends in order", () => service.end());
+
   it("is waited for as long as there is time: the Admin API is slower than one attempt of three may be", async () => {
     const patient = { ...settings, CONNECTION_TIMEOUT: "12", CONNECTION_RETRY_ATTEMPTS: "3" };
-    const service = await startCloudService(cloud, { settings: patient });
-    await using _ = service;
+    await using service = await startCloudService(cloud, { settings: patient });
     await until(async () => (await service.call("listSchemas", analyticsTarget)).status === 200);
     // A look-up takes two requests one after the other.
     await cloud.faults.switchOn({ fault: "sql_admin_slow", delay_ms: 2_500 });
