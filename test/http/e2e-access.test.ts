@@ -224,14 +224,6 @@ describe("temporary access, on the whole service", () => {
     const all = [early, late, granted, unrevoked, revoked];
     let nextHolder: pg.Client | undefined;
 
-    // Between the intent and the grant.
-    await holding(takeLock, () =>
-      killed(async (begin) => {
-        for (const id of [early, late]) begin("approveAccess", id);
-        await untilWaiting("advisory", 1);
-        await until(async () => (await statesOf([early, late])).every((state) => state === "granting"));
-      }),
-    );
     // Between the grant and its record.
     await holding("BEGIN; LOCK TABLE pg_auth_members IN SHARE MODE", (holder) =>
       killed(async (begin) => {
@@ -243,13 +235,15 @@ describe("temporary access, on the whole service", () => {
       }),
     );
     cloud.firestore.faults.clear();
-    // Between the revocation and its record; of another, between the intent and the revocation.
+    // Between the revocation and its record; of others, between the intent and the revocation, or the grant.
     await holding(takeLock, (holder) =>
       killed(async (begin) => {
         begin("revokeAccess", revoked);
         await untilWaiting("advisory", 1);
         begin("revokeAccess", unrevoked);
         await until(async () => (await stateOf(unrevoked)) === "ending");
+        for (const id of [early, late]) begin("approveAccess", id);
+        await until(async () => (await statesOf([early, late])).every((state) => state === "granting"));
         const next = await connect(server().superuserUrl("postgres"));
         const turn = next.query(takeLock);
         await untilWaiting("advisory", 2);

@@ -19,8 +19,12 @@ export interface Load {
   stop(): Promise<void>;
 }
 
-/** Calls over and over, each of the calls by so many callers, until it is stopped. */
-export function startLoad(calls: Readonly<Record<string, () => Promise<Answer>>>, callers = 3): Load {
+/** Calls over and over, each of the calls by three callers who pause so long after an answer, until it is stopped. */
+export function startLoad(
+  calls: Readonly<Record<string, () => Promise<Answer>>>,
+  { pauseMs = 3 }: { readonly pauseMs?: number } = {},
+): Load {
+  const callers = 3;
   const answers: LoadedAnswer[] = [];
   const failures: unknown[] = [];
   let stopped = false;
@@ -31,7 +35,7 @@ export function startLoad(calls: Readonly<Record<string, () => Promise<Answer>>>
         const answer = { ...(await call()), name };
         answers.push(answer);
         // Refusals come at once: a caller that does not wait would do nothing but be refused.
-        await pause(answer.status === 200 ? 3 : 20);
+        await pause(answer.status === 200 ? pauseMs : 20);
       } catch (error) {
         failures.push(error);
         return;
