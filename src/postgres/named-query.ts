@@ -1,8 +1,12 @@
 import pg from "pg";
+import utilities from "pg/lib/utils.js";
 import { sqlstate, sqlstateOf } from "./sqlstate.ts";
 
-/** A value that pg turns into a parameter by `toString`; others are left to pg. */
-type PlainValue = string | number | boolean | bigint | null | undefined;
+/** A value that pg turns into a parameter by `toString`. */
+type Scalar = string | number | boolean | bigint | null | undefined;
+
+/** Those that become text; others are left to pg. */
+type PlainValue = Scalar | readonly Scalar[];
 
 interface Column {
   readonly name: string;
@@ -39,7 +43,16 @@ interface RowDescription {
 }
 
 export function arePlain(values: readonly unknown[]): values is readonly PlainValue[] {
-  return values.every((value) => value === null || (typeof value !== "object" && typeof value !== "symbol"));
+  return values.every((value) => isScalar(value) || (Array.isArray(value) && value.every(isScalar)));
+}
+
+function isScalar(value: unknown): value is Scalar {
+  return value === null || (typeof value !== "object" && typeof value !== "symbol");
+}
+
+function textOf(value: PlainValue): string | null {
+  if (value === null || value === undefined) return null;
+  return typeof value === "object" ? utilities.prepareValue(value) : value.toString();
 }
 
 /**
@@ -208,7 +221,7 @@ function encodeMessages(name: string, values: readonly PlainValue[], describe: b
 
 /** https://www.postgresql.org/docs/current/protocol-message-formats.html: all parameters and all results as text. */
 function encodeBind(name: string, values: readonly PlainValue[]): Buffer {
-  const texts = values.map((value) => (value === null || value === undefined ? null : value.toString()));
+  const texts = values.map(textOf);
   const nameLength = Buffer.byteLength(name);
   const lengths = texts.map((text) => (text === null ? 0 : Buffer.byteLength(text)));
   const length = 4 + 1 + nameLength + 1 + 2 + 2 + lengths.reduce((sum, each) => sum + 4 + each, 0) + 2;

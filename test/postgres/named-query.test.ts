@@ -88,6 +88,19 @@ const statements: readonly (readonly [text: string, values?: unknown[]])[] = [
   ],
   ["SELECT $1::text AS text", [undefined]],
   ["SELECT $1::text[] AS names, $2::int AS n", [["a", 'b"'], 1]],
+  ["SELECT $1::text[] AS names", [[]]],
+  ["SELECT $1::text[] AS names", [["", "NULL", null, undefined, " a, {b}\\", 7, true]]],
+  [
+    "SELECT $1::text[] AS names",
+    [
+      [
+        ["a", "b"],
+        ["c", null],
+      ],
+    ],
+  ],
+  ["SELECT $1::bytea[] AS bytes", [[Buffer.from("abc")]]],
+  ["SELECT $1::int[] AS numbers", [[1, 2n, -3]]],
   ["SELECT $1::timestamptz = $2::timestamptz AS same", [new Date(0), "1970-01-01T00:00:00Z"]],
   ["SELECT $1::bytea AS bytes", [Buffer.from("abc")]],
   ["SELECT $1::int8 AS large", [2n ** 40n]],
@@ -118,10 +131,15 @@ test("all of them sent together are answered in order, each failure its own", as
   });
 });
 
-test("any text and number reaches the server as it is", async () => {
-  const text = "SELECT $1::text AS a, $2::text AS b, $3::float8 AS c";
+test("any text, number and list of texts reaches the server as it is", async () => {
+  const text = "SELECT $1::text AS a, $2::text AS b, $3::float8 AS c, $4::text[] AS d";
   const anyText = fc.string({ unit: "grapheme", maxLength: 200 }).map((value) => value.replaceAll("\0", ""));
-  const values = fc.tuple(anyText, fc.option(anyText), fc.double({ noNaN: true }));
+  const values = fc.tuple(
+    anyText,
+    fc.option(anyText),
+    fc.double({ noNaN: true }),
+    fc.array(fc.option(anyText)),
+  );
   await lend(async (session) => {
     const property = fc.asyncProperty(values, async (given) => {
       const expected = await askPg(text, given, "any");
@@ -142,7 +160,10 @@ test("a name stands for one text", async () => {
 });
 
 test("what was known of a statement's rows is forgotten with the statement", async () => {
-  await lend((session) => session.query("SELECT 1 AS a, 'x' AS b", [], { name: "shape" }));
+  await lend(async (session) => {
+    await session.query("SELECT 1 AS a, 'x' AS b", [], { name: "shape" });
+    await session.query("DEALLOCATE shape");
+  });
   const { rows } = await lend((session) => session.query("SELECT 'y' AS c", [], { name: "shape" }));
   assert.deepEqual(rows, [{ c: "y" }]);
 });

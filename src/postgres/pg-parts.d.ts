@@ -5,3 +5,8 @@ declare module "pg/lib/crypto/utils.js" {
   };
   export = utilities;
 }
+
+declare module "pg/lib/utils.js" {
+  const utilities: { prepareValue(value: readonly unknown[]): string };
+  export = utilities;
+}
