@@ -76,13 +76,13 @@ export async function planOnly<T>(
     target,
     { operation: call.operation, signal: call.signal },
     async (session) => {
-      await session.query("BEGIN");
+      await session.query("BEGIN", [], { plain: true });
       try {
         return await decide(session);
       } catch (error) {
         throw databaseError(error, "reading the present state");
       } finally {
-        await session.query("ROLLBACK").catch(() => undefined);
+        await session.query("ROLLBACK", [], { plain: true }).catch(() => undefined);
       }
     },
   );
@@ -131,7 +131,7 @@ interface Run {
 }
 
 async function applyOnce<T>(session: Session, decide: Decide<T>, run: Run): Promise<Applied<T>> {
-  await session.query("BEGIN");
+  await session.query("BEGIN", [], { plain: true });
   try {
     const decision = await decide(session);
     run.statements = decision.statements;
@@ -149,7 +149,7 @@ async function applyOnce<T>(session: Session, decide: Decide<T>, run: Run): Prom
     await commit(session);
     return { ...decision, ...managed, failedOptional, outcomes: run.outcomes };
   } catch (error) {
-    await session.query("ROLLBACK").catch(() => undefined);
+    await session.query("ROLLBACK", [], { plain: true }).catch(() => undefined);
     throw error;
   }
 }
@@ -183,7 +183,7 @@ async function assertNotLockedOut(session: Session): Promise<void> {
 
 async function commit(session: Session): Promise<void> {
   try {
-    await session.query("COMMIT");
+    await session.query("COMMIT", [], { plain: true });
   } catch (error) {
     if (sqlstateOf(error) !== undefined) throw error;
     throw new ServiceError(

@@ -153,6 +153,7 @@ async function readAffected(
       WHERE n.nspname::text = ANY ($1::text[]) AND has_schema_privilege($2::text, n.oid, 'CREATE')
       GROUP BY 1 ORDER BY 1`,
     [schemas, role, user],
+    { keep: true },
   );
   if (change === "assigned") return rows;
   return Promise.all(
@@ -184,6 +185,7 @@ async function withoutOtherWay(
              AND a.grantee IN (0, reach.role))
       ORDER BY 1`,
     [row.schema, row.creators, role, user],
+    { keep: true },
   );
   return rows.map((found) => found.name);
 }

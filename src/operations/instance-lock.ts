@@ -35,16 +35,16 @@ export async function withInstanceLock<T>(
       inDatabase(instance, lockDatabase),
       { operation: call.operation, signal: call.signal, aside: true },
       async (session) => {
-        await session.query("BEGIN");
+        await session.query("BEGIN", [], { plain: true });
         await session.query(
           `SELECT set_config('lock_timeout', '${lockTimeoutS}s', true),
                   set_config('statement_timeout', '${lockTimeoutS + 5}s', true),
                   set_config('idle_in_transaction_session_timeout', '${heldAtMostS}s', true)`,
           [],
-          { raisesTimeoutToMs: (lockTimeoutS + 5) * 1_000 },
+          { plain: true, raisesTimeoutToMs: (lockTimeoutS + 5) * 1_000 },
         );
         try {
-          await session.query("SELECT pg_advisory_xact_lock($1::bigint)", [lockKey]);
+          await session.query("SELECT pg_advisory_xact_lock($1::bigint)", [lockKey], { plain: true });
         } catch (error) {
           if (sqlstateOf(error) !== sqlstate.lockNotAvailable) throw error;
           throw new ServiceError("unavailable", `Another change is running on ${connectionName(instance)}.`, {
@@ -56,7 +56,7 @@ export async function withInstanceLock<T>(
         try {
           return await fn();
         } finally {
-          await session.query("COMMIT").catch((error: unknown) => {
+          await session.query("COMMIT", [], { plain: true }).catch((error: unknown) => {
             call.log.warning("the instance lock was lost before its end", { error });
           });
         }

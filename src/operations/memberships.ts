@@ -285,6 +285,7 @@ async function otherWays(session: Session, role: string, user: string): Promise<
         AND pg_has_role(g.oid, (SELECT r.oid FROM pg_roles r WHERE r.rolname::text = $1::text), 'MEMBER')
       ORDER BY 1`,
     [role, user],
+    { keep: true },
   );
   return rows.map(({ through }) => `${user} still holds ${role} through ${through}.`);
 }

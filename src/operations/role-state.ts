@@ -130,14 +130,14 @@ async function readAll(
   }));
   const memberships = await readMemberships(session, { members: names });
   // The planner takes the lists that are joined for short ones: of many schemas or tables nested loops would take minutes.
-  await session.query(hashJoins);
+  await session.query(hashJoins, [], { plain: true });
   const gaps = await readPrivilegeGaps(session, pairs);
   const absentColumns = await readAbsentColumns(session, pairs);
   const foreignGrants = await readForeignGrants(session, pairs);
   const largeObjects = gaps.some((gap) => gap.objectType === "large_object");
   const shared =
     gaps.length === 0 ? sharedObjects([]) : await readSharedObjects(session, schemas, { largeObjects });
-  await session.query("SET LOCAL enable_nestloop = on");
+  await session.query("SET LOCAL enable_nestloop = on", [], { plain: true });
   const defaults = await readDefaultPrivileges(session, schemas, names);
   return {
     roles: await readRoles(session, names),

@@ -102,6 +102,8 @@ async function readDatabaseOwner(session: Session): Promise<string | undefined> 
   const { rows } = await session.query<{ owner: string; may: boolean }>(
     `SELECT pg_get_userbyid(d.datdba)::text AS owner, has_database_privilege(d.oid, 'CREATE') AS may
        FROM pg_database d WHERE d.datname = current_database()`,
+    [],
+    { keep: true },
   );
   return rows[0]?.may === false ? rows[0].owner : undefined;
 }

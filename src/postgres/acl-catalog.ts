@@ -58,6 +58,7 @@ export async function readAclObjects(session: Session, schemas: readonly string[
     `SELECT o.type, o.schema, o.name, o.arguments, pg_get_userbyid(o.owner)::text AS owner
        FROM (${aclObjects}) o ORDER BY 1, 2, 3, 4`,
     [schemas],
+    { keep: true },
   );
   return rows;
 }
@@ -88,6 +89,7 @@ export async function readAclRows(
         AND NOT EXISTS (SELECT FROM pg_roles w WHERE w.oid = a.grantee AND w.rolname::text = ANY ($2::text[]))
       ORDER BY 1, 2, 3, 4, 5, 7, 8, 9`,
     [schemas, without],
+    { keep: true },
   );
   return rows;
 }
@@ -122,6 +124,8 @@ export async function readDefaultAclRows(session: Session): Promise<DefaultAclRo
       CROSS JOIN aclexplode(d.defaclacl) a
       WHERE a.grantee <> d.defaclrole AND d.defaclobjtype IN ('r', 'S', 'f', 'T') AND NOT r.rolsuper
       ORDER BY 1, 2, 3, 4, 5`,
+    [],
+    { keep: true },
   );
   return rows;
 }
@@ -134,6 +138,8 @@ export async function readDefaultRevocations(session: Session): Promise<DefaultR
       WHERE d.defaclnamespace = 0 AND d.defaclobjtype IN ('f', 'T') AND NOT r.rolsuper
         AND NOT EXISTS (SELECT FROM aclexplode(d.defaclacl) a WHERE a.grantee = 0)
       ORDER BY 1, 2`,
+    [],
+    { keep: true },
   );
   return rows;
 }
@@ -145,6 +151,8 @@ export async function readUserSchemas(session: Session): Promise<Map<string, str
       WHERE NOT starts_with(n.nspname::text, 'pg_') AND n.nspname <> 'information_schema'
         AND ${notOfExtension("pg_namespace", "n.oid")}
       ORDER BY n.nspname::text COLLATE "C"`,
+    [],
+    { keep: true },
   );
   return new Map(rows.map(({ name, owner }) => [name, owner]));
 }
@@ -161,6 +169,7 @@ export async function readColumns(
        JOIN pg_class c ON c.relnamespace = n.oid AND c.relname::text = w.name
        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped`,
     [tables.map((one) => one.schema), tables.map((one) => one.name)],
+    { keep: true },
   );
   return new Set(rows.map((row) => JSON.stringify([row.schema, row.name, row.column])));
 }

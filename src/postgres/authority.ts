@@ -68,7 +68,7 @@ export async function readAlterable(session: Session, roles: readonly string[]):
   const found = new Set(rows.filter((row) => row.administers).map((row) => row.name));
   const unknown = rows.filter((row) => !row.administers).map((row) => row.name);
   if (unknown.length === 0) return found;
-  await session.query("SAVEPOINT authority");
+  await session.query("SAVEPOINT authority", [], { plain: true });
   for (const name of unknown)
     if (await isTried(session, tryAlter(session.target.database, name))) found.add(name);
   return found;
@@ -98,6 +98,7 @@ async function readAuthorityRows(session: Session, roles: readonly string[]): Pr
        FROM pg_roles r LEFT JOIN administered a ON a.roleid = r.oid
       WHERE r.rolname::text = ANY ($1::text[]) ORDER BY 1`,
     [names],
+    { keep: true },
   );
   return rows;
 }
@@ -124,7 +125,7 @@ async function tryToTake(session: Session, roles: readonly string[]): Promise<st
   if (groups.length === 0) return taken;
   const enough = mostAttempts + groups.length;
   // Rolling back to a savepoint keeps it, so one serves every attempt.
-  await session.query("SAVEPOINT authority");
+  await session.query("SAVEPOINT authority", [], { plain: true });
   for (let attempt = 1; attempt <= enough; attempt += 1) {
     const group = groups.shift();
     if (group === undefined) break;
@@ -144,13 +145,14 @@ function tryGroup(session: Session, roles: readonly string[]): Promise<boolean> 
 /** Whether the statement is let through; it is undone at once. */
 async function isTried(session: Session, { text }: Pick<Statement, "text">): Promise<boolean> {
   try {
-    await session.query(text);
+    // No event triggers fire for roles and memberships.
+    await session.query(text, [], { plain: true });
     return true;
   } catch (error) {
     if (cannotTake.has(sqlstateOf(error) ?? "")) return false;
     throw error;
   } finally {
-    await session.query("ROLLBACK TO SAVEPOINT authority");
+    await session.query("ROLLBACK TO SAVEPOINT authority", [], { plain: true });
   }
 }
 
@@ -163,6 +165,7 @@ export async function readIsIamMember(session: Session): Promise<boolean> {
     `SELECT EXISTS (SELECT FROM pg_roles r
                      WHERE r.rolname::text = ANY ($1::text[]) AND pg_has_role(r.oid, 'MEMBER')) AS member`,
     [iamRoles],
+    { keep: true },
   );
   return rows[0]?.member === true;
 }
@@ -178,6 +181,7 @@ export async function readUngrantable(session: Session, roles: readonly string[]
         AND (r.rolsuper OR EXISTS (SELECT FROM pg_roles i
                                     WHERE i.rolname::text = ANY ($2::text[]) AND pg_has_role(r.oid, i.oid, 'MEMBER')))`,
     [roles, iamRoles],
+    { keep: true },
   );
   return new Set(rows.map((row) => row.name));
 }

@@ -62,6 +62,7 @@ export async function readColumnGaps(
       pairs.map(({ schema }) => schema),
       ...columnsOf(wanted),
     ],
+    { plain: true },
   );
   return rows.map(({ relations, columns, ...gap }) => ({
     ...gap,
@@ -98,6 +99,7 @@ export async function readAbsentColumns(
            AND c.relname::text = w.relation AND a.attname::text = w.col)
       ORDER BY 1, 2, 3, 4`,
     columnsOf(wanted),
+    { plain: true },
   );
   return rows;
 }

@@ -30,6 +30,8 @@ export interface Connection {
   raisedTimeoutMs: number;
   /** A statement ran that may have changed the session's state. */
   dirty: boolean;
+  /** One ran that may have prepared statements by SQL, or dropped some. */
+  mayHavePrepared: boolean;
   /** Since when the server owes an answer, on the pool's clock; undefined when it owes none. */
   unansweredSince(): number | undefined;
   /** Statements of the borrower that were sent and not yet answered. */
@@ -51,7 +53,9 @@ export interface Connection {
   housekeep<Row extends object>(text: string): Promise<Rows<Row>>;
   /** What `fn` sends before it returns goes out in one write. */
   together(fn: () => void): void;
-  /** DISCARD ALL ran: settings are those of the start, and names of prepared statements are free again. */
+  /** Settings are those of the start again, and nothing else is left but what is prepared. */
+  wasTidied(): void;
+  /** DISCARD ALL ran: besides, names of prepared statements are free again. */
   wasDiscarded(): void;
   /** Calls back once when the connection fails or ends by itself. */
   onBroken(fn: (error: Error) => void): void;

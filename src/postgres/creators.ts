@@ -66,6 +66,7 @@ export async function readCreators(
         AND (NOT starts_with(r.rolname::text, 'cloudsql') OR r.rolname = 'cloudsqlsuperuser')
       GROUP BY 1`,
     [future.map(({ schema }) => schema), pairs.map(([schema]) => schema), pairs.map(([, role]) => role)],
+    { keep: true },
   );
   return new Map(rows.map((row) => [row.schema, row.names]));
 }

@@ -1,6 +1,7 @@
 import { roleMarkPrefix } from "../domain/managed-role.ts";
 import { parameterAclsSince } from "./role-rights.ts";
 import type { Session } from "./session.ts";
+import { literal } from "./sql.ts";
 
 /**
  * Rows that are not the system's own, nor a session's temporary ones. Of the system's schemas there are few: a list of
@@ -40,7 +41,7 @@ const parts: readonly string[] = [
      FROM pg_shdescription m
      JOIN pg_shdepend s ON s.refclassid = 'pg_authid'::regclass AND s.refobjid = m.objoid
      LEFT JOIN pg_largeobject_metadata l ON s.classid = 'pg_largeobject'::regclass AND l.oid = s.objid
-    WHERE m.classoid = 'pg_authid'::regclass AND starts_with(m.description, $1::text)
+    WHERE m.classoid = 'pg_authid'::regclass AND starts_with(m.description, ${literal(roleMarkPrefix)})
       AND s.dbid IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
       AND (s.deptype = 'a' OR (s.deptype = 'o' AND s.classid NOT IN ('pg_class'::regclass, 'pg_type'::regclass)))`,
 ];
@@ -69,8 +70,9 @@ export async function readFingerprint(
   );
   const { rows } = await session.query<{ fingerprint: string }>(
     `SELECT md5(concat_ws(',', current_user, current_setting('server_version_num'), ${sums.join(", ")})) AS fingerprint`,
-    [roleMarkPrefix],
-    { read: true },
+    // Without parameters it is planned once: this is most of what looking for drift takes.
+    [],
+    { keep: true, read: true },
   );
   return rows[0]?.fingerprint ?? "";
 }

@@ -45,6 +45,7 @@ export async function readForeignGrants(
       WHERE a.grantor <> o.owner
       GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 ORDER BY 1, 2, 3, 5, 6, 7, 9`,
     [schemasOf(pairs), pairs.map(({ role }) => role.name), pairs.map(({ schema }) => schema)],
+    { plain: true },
   );
   return rows.map(({ name, arguments: signature, column, ...row }) => ({
     ...row,
@@ -68,6 +69,7 @@ export async function readOutsiders(
        JOIN pg_roles r ON r.rolname::text = w.role
       WHERE NOT has_schema_privilege(r.oid, n.oid, 'USAGE')`,
     [distinct.map(({ schema }) => schema), distinct.map(({ role }) => role)],
+    { keep: true },
   );
   return new Set(rows.map(({ schema, role }) => JSON.stringify([schema, role])));
 }

@@ -61,6 +61,7 @@ export async function readSharedObjects(
       CROSS JOIN aclexplode(t.attacl) a
       WHERE n.nspname::text = ANY ($1::text[]) AND a.is_grantable AND a.grantee <> c.relowner`,
     [schemas],
+    { plain: true },
   );
   return sharedObjects(rows);
 }

@@ -83,6 +83,7 @@ async function readHoldingsOf(
         AND s.dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
       ORDER BY 1, 2, 4`,
     [roles, kinds],
+    { keep: true },
   );
   return rows;
 }
@@ -110,6 +111,7 @@ export async function readDefaultAclEntries(session: Session, role: string): Pro
       WHERE $1::text IN (pg_get_userbyid(d.defaclrole)::text, g.rolname::text)
       ORDER BY 1, 2, 3, 4`,
     [role],
+    { keep: true },
   );
   return rows;
 }
@@ -119,6 +121,8 @@ export async function readDatabaseNames(session: Session): Promise<string[]> {
   const { rows } = await session.query<{ name: string }>(
     `SELECT datname::text AS name FROM pg_database WHERE datallowconn AND NOT datistemplate
         AND has_database_privilege(oid, 'CONNECT') ORDER BY datname::text COLLATE "C"`,
+    [],
+    { keep: true },
   );
   return rows.map((row) => row.name);
 }

@@ -1,4 +1,5 @@
 import type { Connection } from "./connection.ts";
+import { keptName } from "./kept-statements.ts";
 import type { Session, StatementOptions } from "./session.ts";
 
 /** A connection in the hands of a borrower. */
@@ -31,9 +32,10 @@ export function lend(
       if (readsOnly && options?.read !== true)
         return Promise.reject(new Error("a session that is for reads only was to run something else"));
       if (connection.applicationName !== applicationName) introduce(connection, applicationName);
-      if (options?.read !== true) connection.dirty = true;
+      noteTraces(connection, options);
       if (options?.raisesTimeoutToMs !== undefined) connection.raisedTimeoutMs = options.raisesTimeoutToMs;
-      return connection.query<Row>(text, values, options?.name);
+      const name = options?.keep === true ? keptName(text, values) : options?.name;
+      return connection.query<Row>(text, values, name);
     },
   };
   return {
@@ -42,6 +44,12 @@ export function lend(
       ended = true;
     },
   };
+}
+
+function noteTraces(connection: Connection, options: StatementOptions | undefined): void {
+  if (options?.read === true) return;
+  connection.dirty = true;
+  if (options?.keep !== true && options?.plain !== true) connection.mayHavePrepared = true;
 }
 
 function introduce(connection: Connection, applicationName: string): void {

@@ -63,6 +63,7 @@ class PipelinedConnection implements Connection {
   applicationName: string;
   raisedTimeoutMs = 0;
   dirty = false;
+  mayHavePrepared = false;
   leftBehind: LeftBehind = "nothing";
   condemned: EndReason | undefined;
   readonly #client: pg.Client;
@@ -161,13 +162,18 @@ class PipelinedConnection implements Connection {
     }
   }
 
+  wasTidied(): void {
+    this.dirty = false;
+    this.mayHavePrepared = false;
+    this.applicationName = this.#firstApplicationName;
+  }
+
   wasDiscarded(): void {
     const known: pg.Connection & Partial<PreparedStatements> = this.#client.connection;
     known.parsedStatements = {};
     known.submittedNamedStatements = {};
     this.#statements.clear();
-    this.dirty = false;
-    this.applicationName = this.#firstApplicationName;
+    this.wasTidied();
   }
 
   onBroken(fn: (error: Error) => void): void {

@@ -28,6 +28,7 @@ export async function readRoles(session: Session, names: readonly string[]): Pro
   const { rows } = await session.query<RoleRow>(
     `SELECT ${roleColumns} FROM pg_roles r WHERE r.rolname::text = ANY ($1::text[])`,
     [names],
+    { keep: true },
   );
   return new Map(rows.map((row) => [row.name, row]));
 }
@@ -44,6 +45,7 @@ export async function readRolesAbove(
        SELECT m.roleid FROM above JOIN pg_auth_members m ON m.member = above.oid)
      SELECT ${roleColumns} FROM above JOIN pg_roles r ON r.oid = above.oid`,
     [names],
+    { keep: true },
   );
   return new Map(rows.map((row) => [row.name, row]));
 }
@@ -55,6 +57,7 @@ export async function readRolesByComment(session: Session, prefix: string): Prom
       WHERE d.classoid = 'pg_authid'::regclass AND starts_with(d.description, $1::text)
       ORDER BY r.rolname`,
     [prefix],
+    { keep: true },
   );
   return rows;
 }
@@ -78,6 +81,13 @@ export async function readMemberships(
     session.versionNum >= membershipOptionsSince
       ? "m.inherit_option AS inherit, m.set_option AS set"
       : "u.rolinherit AS inherit, true AS set";
+  // A text for each case: whether a list was given at all would not be known to a plan that is kept.
+  const given = [
+    { column: "g.rolname", names: by.roles },
+    { column: "u.rolname", names: by.members },
+  ];
+  const lists = given.filter(({ names }) => names !== undefined);
+  const conditions = lists.map(({ column }, at) => `${column}::text = ANY ($${at + 1}::text[])`);
   const { rows } = await session.query<Membership>(
     `SELECT g.rolname::text AS role, u.rolname::text AS member, coalesce(b.rolname::text, '') AS grantor,
             m.admin_option AS admin, ${options}
@@ -85,10 +95,10 @@ export async function readMemberships(
        JOIN pg_roles g ON g.oid = m.roleid
        JOIN pg_roles u ON u.oid = m.member
        LEFT JOIN pg_roles b ON b.oid = m.grantor
-      WHERE ($1::text[] IS NULL OR g.rolname::text = ANY ($1::text[]))
-        AND ($2::text[] IS NULL OR u.rolname::text = ANY ($2::text[]))
+      ${conditions.length > 0 ? "WHERE" : ""} ${conditions.join(" AND ")}
       ORDER BY 1, 2, 3`,
-    [by.roles ?? null, by.members ?? null],
+    lists.map(({ names }) => names),
+    { keep: true },
   );
   return rows;
 }
@@ -99,6 +109,7 @@ export async function readIsMember(session: Session, member: string, role: strin
     `SELECT FROM pg_roles m, pg_roles r
       WHERE m.rolname::text = $1::text AND r.rolname::text = $2::text AND pg_has_role(m.oid, r.oid, 'MEMBER')`,
     [member, role],
+    { keep: true },
   );
   return rows.length > 0;
 }

@@ -30,6 +30,7 @@ export async function readRoleMembers(session: Session, roles: readonly string[]
       WHERE g.rolname::text = ANY ($1::text[])
       ORDER BY 1, 2, 3`,
     [roles, roleMarkPrefix],
+    { keep: true },
   );
   return rows;
 }

@@ -160,6 +160,7 @@ export async function readRoleRights(session: Session, pairs: readonly RoleInSch
        LEFT JOIN pg_extension x ON d.refclassid = 'pg_extension'::regclass AND x.oid = d.refobjid
       ORDER BY 1, o.identity, e.col, e.future, 14, 15, 16`,
     [pairs.map(({ role }) => role.name), pairs.map(({ schema }) => schema)],
+    { keep: true },
   );
   return rows;
 }

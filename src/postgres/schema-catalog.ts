@@ -23,6 +23,7 @@ export async function readSchemaRows(
     `SELECT n.nspname::text AS name, pg_get_userbyid(n.nspowner)::text AS owner
        FROM pg_namespace n WHERE n.nspname::text = ANY ($1::text[])`,
     [names],
+    { keep: true },
   );
   return new Map(rows.map((row) => [row.name, row]));
 }
@@ -38,6 +39,7 @@ export async function readGrantedSchemas(
       WHERE r.rolname::text = ANY ($1::text[])
       GROUP BY 1`,
     [roles],
+    { keep: true },
   );
   return new Map(rows.map((row) => [row.role, row.schemas]));
 }
@@ -171,6 +173,7 @@ export async function readPrivilegeGaps(
             array_agg(arguments ORDER BY name, arguments) AS arguments
        FROM gaps GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1 DESC, 2, 3, 4, 5`,
     [schemasOf(pairs), ...wantedColumns(pairs)],
+    { plain: true },
   );
   const gaps = rows.map(({ names, arguments: signatures, ...gap }) => ({
     ...gap,
@@ -222,6 +225,7 @@ export async function readObjectOwners(
               WHERE n.nspname::text = ANY ($1::text[])) o
       GROUP BY 1, 2`,
     [schemas],
+    { keep: true },
   );
   const found = new Map<string, Map<ObjectType, string[]>>();
   for (const { schema, type, owners } of rows)
@@ -259,6 +263,7 @@ export async function readDefaultPrivileges(
              OR (d.defaclnamespace = 0 AND d.defaclobjtype = 'L'))
       GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`,
     [schemas, grantees],
+    { keep: true },
   );
   return rows;
 }
@@ -292,6 +297,7 @@ export async function readExtensionRelations(
       WHERE e.extname::text = ANY ($1::text[])
       ORDER BY 1, 2, 3`,
     [extensions],
+    { keep: true },
   );
   return rows;
 }

@@ -40,8 +40,18 @@ export interface StatementOptions {
   /** Runs it as a prepared statement of that name; a name belongs to one constant text. */
   readonly name?: string;
   /**
+   * A promise that the text is one of few, and reads catalogs by PostgreSQL's own functions alone: the server keeps it prepared,
+   * and may keep its plan. It is as `plain` then.
+   */
+  readonly keep?: boolean;
+  /**
+   * A promise that the statement runs no code of users, such as event triggers: it neither prepares statements nor drops
+   * any. What was prepared before stays then, without a look at what there is.
+   */
+  readonly plain?: boolean;
+  /**
    * A promise that the statement leaves nothing behind in the session: no setting, lock, temporary object,
-   * cursor or open transaction. A session that ran nothing else goes back without the round trip of DISCARD ALL.
+   * cursor or open transaction. A session that ran nothing else goes back without the round trip that cleans it.
    */
   readonly read?: boolean;
   /**

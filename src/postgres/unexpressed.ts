@@ -25,6 +25,8 @@ export async function readUnexpressed(session: Session): Promise<string[]> {
       CROSS JOIN aclexplode(x.acl) a
       WHERE a.grantee <> x.owner
       GROUP BY 1, 2 ORDER BY 1, 2 LIMIT 200`,
+    [],
+    { keep: true },
   );
   return rows.map(
     ({ type, identity, grantees }) =>

@@ -172,22 +172,127 @@ function testHygiene(major: Major): void {
       assert.equal(cursors, 0);
     });
 
-    it("prepared statements are gone, and a name may get another text", async () => {
-      const seen = await nextBorrowerSees(
+    let names = 0;
+
+    /** What the next borrower sees of `left_over`, and of the statement that this one ran besides `leave`. */
+    const nextBorrowerReads = (
+      leave: (session: Session, name: string) => Promise<unknown>,
+      text: string,
+    ): Promise<unknown[]> => {
+      names += 1;
+      const name = `named_${names}`;
+      return nextBorrowerSees(
         async (session) => {
-          await session.query("PREPARE left_over AS SELECT 1");
-          await session.query("SELECT 'first' AS value", [], { name: "named" });
+          await session.query(first, [], { name });
+          await leave(session, name);
         },
         async (session) => {
-          const count = await valueIn(
-            session,
-            "(SELECT count(*)::int FROM pg_prepared_statements WHERE name IN ('left_over', 'named'))",
-          );
-          const { rows } = await session.query("SELECT 'second' AS value", [], { name: "named" });
-          return [count, rows];
+          const known = `(SELECT count(*)::int FROM pg_prepared_statements WHERE name IN ('left_over', '${name}'))`;
+          const count = await valueIn(session, known);
+          const { rows } = await session.query(text, [], { name });
+          return [count, rows[0]?.value];
         },
       );
-      assert.deepEqual(seen, [0, [{ value: "second" }]]);
+    };
+
+    const first = "SELECT 'first' AS value";
+    const second = "SELECT 'second' AS value";
+
+    it("statements prepared by SQL are gone, and all others with them, so that a name may get another text", async () => {
+      const seen = await nextBorrowerReads(
+        (session) => session.query("PREPARE left_over AS SELECT 1"),
+        second,
+      );
+      assert.deepEqual(seen, [0, "second"]);
+    });
+
+    it("so they are when a block or an event trigger prepared them", async () => {
+      const block = "DO $$ BEGIN EXECUTE 'PREPARE left_over AS SELECT 1'; END $$";
+      assert.deepEqual(await nextBorrowerReads((session) => session.query(block), second), [0, "second"]);
+      await server.querySuperuser(
+        "postgres",
+        `CREATE FUNCTION public.prepares() RETURNS event_trigger LANGUAGE plpgsql AS
+           'BEGIN EXECUTE ''PREPARE left_over AS SELECT 1''; END';
+         CREATE EVENT TRIGGER prepares ON ddl_command_end EXECUTE FUNCTION public.prepares()`,
+      );
+      try {
+        const table = (session: Session) => session.query("CREATE TEMPORARY TABLE of_trigger ()");
+        assert.deepEqual(await nextBorrowerReads(table, second), [0, "second"]);
+      } finally {
+        await server.querySuperuser("postgres", "DROP EVENT TRIGGER prepares; DROP FUNCTION public.prepares");
+      }
+    });
+
+    it("so they are when the transaction that prepared them failed", async () => {
+      const leave = async (session: Session) => {
+        await session.query("BEGIN", [], { plain: true });
+        await session.query("PREPARE left_over AS SELECT 1");
+        await assert.rejects(session.query("SELECT 1/0"), { code: "22012" });
+      };
+      assert.deepEqual(await nextBorrowerReads(leave, second), [0, "second"]);
+    });
+
+    it("a statement that SQL dropped is prepared again, and one that took its name is never run", async () => {
+      for (const what of ["one", "ALL"]) {
+        const drop = (session: Session, name: string) =>
+          session.query(`DEALLOCATE ${what === "ALL" ? what : name}`);
+        assert.deepEqual(await nextBorrowerReads(drop, second), [0, "second"]);
+      }
+      const taken = async (session: Session, name: string) => {
+        await session.query(`DEALLOCATE ${name}`);
+        await session.query(`PREPARE ${name} AS SELECT 'not ours' AS value`);
+      };
+      assert.deepEqual(await nextBorrowerReads(taken, second), [0, "second"]);
+    });
+
+    it("statements that the service prepared stay over a change, and are what they were", async () => {
+      const change = (session: Session) => session.query("CREATE TEMPORARY TABLE left_over ()");
+      assert.deepEqual(await nextBorrowerReads(change, first), [1, "first"]);
+      const plain = (session: Session) => session.query("SET work_mem TO '77MB'", [], { plain: true });
+      assert.deepEqual(await nextBorrowerReads(plain, first), [1, "first"]);
+    });
+
+    it("all of it is gone when every statement was called plain", async () => {
+      await server.querySuperuser(
+        "postgres",
+        "CREATE SEQUENCE public.counted; GRANT ALL ON SEQUENCE public.counted TO PUBLIC",
+      );
+      const statements = [
+        "SELECT nextval('public.counted')",
+        "SELECT pg_advisory_lock(4)",
+        "LISTEN news",
+        "CREATE TEMPORARY TABLE left_over (id int)",
+        "BEGIN",
+        "DECLARE left_over CURSOR WITH HOLD FOR SELECT 1",
+        "COMMIT",
+        "SET work_mem TO '77MB'",
+        "SET search_path TO public",
+        "SET default_transaction_read_only TO on",
+        "SET ROLE hygiene_role",
+        "BEGIN",
+        "SET LOCAL enable_nestloop TO off",
+      ];
+      const seen = await nextBorrowerSees(
+        async (session) => {
+          for (const text of statements) await session.query(text, [], { plain: true });
+          await assert.rejects(session.query("SELECT 1/0", [], { plain: true }), { code: "22012" });
+        },
+        async (session) => {
+          await assert.rejects(session.query("SELECT currval('public.counted')"), { code: "55000" });
+          return [
+            await valueIn(session, "(SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory')"),
+            await valueIn(session, "(SELECT count(*)::int FROM pg_listening_channels())"),
+            await valueIn(session, "to_regclass('pg_temp.left_over') IS NULL"),
+            await valueIn(session, "(SELECT count(*)::int FROM pg_cursors WHERE name = 'left_over')"),
+            await valueIn(session, "current_setting('work_mem') = '77MB'"),
+            await valueIn(session, "current_setting('search_path')"),
+            await valueIn(session, "current_setting('default_transaction_read_only')"),
+            await valueIn(session, "current_setting('enable_nestloop')"),
+            await valueIn(session, "current_user::text"),
+          ];
+        },
+      );
+      assert.deepEqual(seen, [0, 0, true, 0, false, "pg_catalog", "off", "on", "postgres"]);
     });
 
     it("the values of sequences are forgotten", async () => {
@@ -254,16 +359,73 @@ function testHygiene(major: Major): void {
       assert.equal(await lend(pidOf), pid);
     });
 
-    it("is swept when it has gathered very many prepared statements", async () => {
-      const count = await nextBorrowerSees(
+    for (const options of [{ read: true }, { plain: true }, {}]) {
+      it(`is swept when it has gathered very many prepared statements, ${JSON.stringify(options)}`, async () => {
+        const count = await nextBorrowerSees(
+          async (session) => {
+            for (let i = 0; i < 251; i++)
+              await session.query("SELECT 1", [], { name: `many_${i}`, ...options });
+          },
+          (session) =>
+            valueIn(session, "(SELECT count(*)::int FROM pg_prepared_statements WHERE name LIKE 'many%')"),
+        );
+        assert.equal(count, 0);
+      });
+    }
+
+    it("prepares a text that is kept once for all borrowers, and plans it anew for long arrays", async () => {
+      const text = "SELECT count(*)::int AS count FROM unnest($1::text[]) AS names /* once for all */";
+      const ask = async (session: Session, length: number) => {
+        const { rows } = await session.query(text, [Array(length).fill("a")], { keep: true });
+        return rows[0]?.count;
+      };
+      const known = `(SELECT array_agg((generic_plans + custom_plans)::int)
+                        FROM pg_prepared_statements WHERE statement LIKE '%once for all%' AND name LIKE 'kept%')`;
+      const seen = await nextBorrowerSees(
         async (session) => {
-          for (let i = 0; i < 251; i++)
-            await session.query("SELECT 1", [], { name: `many_${i}`, read: true });
+          for (let i = 0; i < 7; i++) await ask(session, 100);
+          await session.query("SELECT set_config('work_mem', '77MB', false)");
         },
-        (session) =>
-          valueIn(session, "(SELECT count(*)::int FROM pg_prepared_statements WHERE name LIKE 'many%')"),
+        async (session) => [await ask(session, 3), await ask(session, 101), await valueIn(session, known)],
       );
-      assert.equal(count, 0);
+      assert.deepEqual(seen, [3, 101, [8]]);
+    });
+
+    it("keeps no plan that is wrong for another role or search_path", async () => {
+      await server.querySuperuser(
+        "postgres",
+        `CREATE SCHEMA one; CREATE TABLE one.things AS SELECT 'of one' AS value;
+         CREATE SCHEMA two; CREATE TABLE two.things AS SELECT 'of two' AS value UNION ALL SELECT 'of the role';
+         GRANT USAGE ON SCHEMA one, two TO PUBLIC; GRANT SELECT ON one.things, two.things TO PUBLIC;
+         ALTER TABLE two.things ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY of_admin ON two.things TO postgres USING (value = 'of two');
+         CREATE POLICY of_role ON two.things TO hygiene_role USING (value = 'of the role')`,
+      );
+      const ask = async (session: Session) => {
+        const { rows } = await session.query("SELECT value, current_user::text FROM things", [], {
+          keep: true,
+        });
+        return rows.map((row) => `${row.value} ${row.current_user}`).join();
+      };
+      const askIn = async (schema: string, role: string, times: number) =>
+        lend(async (session) => {
+          await session.query(`SET search_path TO ${schema}`, [], { plain: true });
+          await session.query(`SET ROLE ${role}`, [], { plain: true });
+          const answers = new Set<string>();
+          for (let i = 0; i < times; i++) answers.add(await ask(session));
+          return [...answers].join();
+        });
+      const seen = [
+        await askIn("one", "none", 7),
+        await askIn("two", "none", 2),
+        await askIn("two", "hygiene_role", 2),
+        await askIn("one", "hygiene_role", 2),
+        await askIn("two", "none", 2),
+      ];
+      // The admin is a member of the role: its policies are the admin's too.
+      const admin = ["of one postgres", "of two postgres,of the role postgres"];
+      const role = ["of the role hygiene_role", "of one hygiene_role"];
+      assert.deepEqual(seen, [...admin, ...role, admin[1]]);
     });
 
     it("refuses to be used after its function has settled", async () => {
