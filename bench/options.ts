@@ -29,7 +29,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     },
   });
   const crowdRounds = values.quick ? 3 : 5;
-  const rounds = Number(values.rounds ?? (values.quick ? 7 : 15));
+  const rounds = Number(values.rounds ?? (values.quick ? 6 : 15));
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a whole number above 0");
   return {
     json: values.json,
