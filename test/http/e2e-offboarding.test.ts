@@ -17,9 +17,9 @@ const user = 'leaver "x" 離職者';
 const quoted = `"${user.replaceAll('"', '""')}"`;
 /** The lock that every change of an instance takes; who waits for it gets it in turn. */
 const takeLock = "SELECT pg_advisory_lock(27992949303109490)";
+const dropLock = "SELECT pg_advisory_unlock(27992949303109490)";
 /** After so many steps a user is left, until a service starts and goes on with it. */
 const leftOver = 3;
-const dropLock = "SELECT pg_advisory_unlock(27992949303109490)";
 
 /** An instance that the user leaves. */
 interface Place {
